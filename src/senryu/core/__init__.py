@@ -1,0 +1,1 @@
+"""The nouns, their rules and contracts. Pure: no await, no I/O, no clock, no randomness."""

@@ -1,0 +1,173 @@
+"""Dynos: the running processes of an app, and the contract of what runs them.
+
+Source: https://devcenter.heroku.com/articles/dynos, schema `dyno`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+class DynoState(StrEnum):
+    """What the platform says of a dyno, spelled as the API spells it."""
+
+    STARTING = "starting"
+    UP = "up"
+    IDLE = "idle"
+    CRASHED = "crashed"
+    DOWN = "down"
+    COMPLETE = "complete"
+
+
+class DynoKind(StrEnum):
+    """Why a dyno runs: for the formation, once for a person, as a release phase, or to build a slug."""
+
+    FORMATION = "formation"
+    ONE_OFF = "run"
+    RELEASE = "release"
+    BUILD = "build"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A directory of the platform that a build container sees.
+
+    `source` is an absolute path on the engine's host below SENRYU_HOME (or one of the built-in buildpacks); `target` where it appears.
+    Only build containers have mounts; writable ones are handed to the container's user for the time it runs.
+    """
+
+    source: str
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DynoOrder:
+    """Everything an engine needs to run one dyno once.
+
+    Takes: `id`, new for each start (a restarted web.1 has another id); `name`, `web.1`, `run.4821`; `command`, what a Procfile line
+    holds, run by `bash`; `env`, the exact environment; `slug`, the SHA-256 of the slug unpacked at `/app`, None for an empty one;
+    `port`, what `$PORT` says (0: the dyno serves nothing); `tty`, a terminal of `columns` x `lines`; `stdin`, whether input can be attached.
+    """
+
+    id: UUID
+    app_id: UUID
+    app_name: str
+    name: str
+    kind: DynoKind
+    command: str
+    env: Mapping[str, str]
+    slug: str | None
+    stack: str
+    memory_bytes: int
+    cpu_shares: int
+    pids: int
+    disk_bytes: int
+    port: int = 0
+    tty: bool = False
+    stdin: bool = False
+    columns: int = 80
+    lines: int = 24
+    mounts: tuple[Mount, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedDyno:
+    """What an engine says of a dyno it runs or ran.
+
+    `address` is `host:port` the router can reach (None without a port); `is_listening` whether something in the dyno accepts on
+    `port` from outside; `listens_locally` whether only 127.0.0.1 does; `exit_status` (None while running) as a shell gives it, 128+signal
+    when killed; `memory_bytes` resident plus swap; `is_out_of_memory` when the kernel killed it.
+    """
+
+    id: UUID
+    app_id: UUID
+    name: str
+    kind: DynoKind
+    is_running: bool
+    address: str | None = None
+    is_listening: bool = False
+    listens_locally: bool = False
+    exit_status: int | None = None
+    memory_bytes: int = 0
+    is_out_of_memory: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One line a dyno wrote. `position` orders and identifies it within the dyno (bytes into its record, increasing)."""
+
+    dyno_id: UUID
+    position: int
+    at: datetime
+    stream: str
+    text: bytes
+
+
+class Terminal(Protocol):
+    """The stdio of one dyno or one command inside it, attached. Bytes as the program reads and writes them."""
+
+    async def read(self) -> bytes:
+        """The next bytes written by the program (stdout and stderr together), b"" at the end."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Sends bytes to the program's stdin."""
+
+    async def write_eof(self) -> None:
+        """Says that no more input comes."""
+
+    async def resize(self, columns: int, lines: int) -> None:
+        """Changes the window size of a terminal; nothing without one."""
+
+    async def exit_status(self) -> int:
+        """Waits for the program's end and gives its status as a shell would."""
+
+    async def close(self) -> None:
+        """Lets go of the program; it is not killed."""
+
+
+class Engine(Protocol):
+    """Runs dynos. Knows nothing of apps' formations, releases or routes; `actions/supervise` decides, engines carry out.
+
+    All calls raise Unavailable when the engine does not answer within limits.AGENT_TIMEOUT_S.
+    """
+
+    async def start(self, order: DynoOrder) -> None:
+        """Starts a dyno; returns when its process runs. Starting an id that exists changes nothing.
+
+        Raises: Invalid when the order cannot be carried out (no such stack, slug missing or damaged).
+        """
+
+    async def signal(self, dyno_id: UUID, signal: str) -> None:
+        """Sends `TERM`, `HUP` or `KILL` to every process of the dyno. Nothing happens when it has ended."""
+
+    async def remove(self, dyno_id: UUID) -> None:
+        """Kills what still runs and deletes every trace of the dyno. Idempotent."""
+
+    async def dynos(self) -> list[ObservedDyno]:
+        """Everything the engine runs or ran and was not told to remove, also from before its own restart."""
+
+    def changes(self) -> AsyncIterator[ObservedDyno]:
+        """Dynos as they change (started, listening, ended), for ever. May repeat; may miss while disconnected: `dynos()` is the truth."""
+
+    async def attach(self, dyno_id: UUID) -> Terminal:
+        """The stdio of a dyno started with `stdin`. Raises NotFound when there is none."""
+
+    async def run_inside(
+        self, dyno_id: UUID, command: str, env: Mapping[str, str], *, tty: bool, columns: int, lines: int
+    ) -> Terminal:
+        """Runs a command inside a running dyno (`ps:exec`, `run:inside`). Raises NotFound when it does not run."""
+
+
+class OutputReader(Protocol):
+    """Reads what dynos wrote. Separate from Engine because it is read by the log room, not by supervise."""
+
+    def output(self, dyno_id: UUID, after: int) -> AsyncIterator[list[Output]]:
+        """Batches of lines with positions above `after`, oldest first, until the dyno has ended and all is read."""

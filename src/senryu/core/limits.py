@@ -1,0 +1,86 @@
+"""Every number the platform is bound by, with its unit in its name.
+
+Values are Heroku's unless the comment says why not.
+Source: https://devcenter.heroku.com/articles/limits, /articles/error-codes, /articles/http-routing.
+"""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+# Apps and config (Dev Center: limits, config-vars)
+APP_NAME_MAX_CHARS = 30
+APPS_PER_ACCOUNT_MAX = 100
+DOMAINS_PER_APP_MAX = 1000
+CONFIG_VARS_MAX_BYTES = 64 * KIB
+CONFIG_VAR_KEY_MAX_CHARS = 256
+COLLABORATORS_PER_APP_MAX = 250
+
+# Builds and slugs (Dev Center: slug-compiler, limits)
+SLUG_MAX_BYTES = 500 * MIB
+SLUG_UNPACKED_MAX_BYTES = 4 * GIB  # ours: what a 500 MB slug may grow to; a bomb stops here
+SLUG_UNPACKED_MAX_FILES = 400_000
+SOURCE_MAX_BYTES = 1 * GIB  # Dev Center: limits, checkout of HEAD
+GIT_PACK_MAX_BYTES = 1 * GIB
+BUILD_TIMEOUT_S = 15 * 60.0
+BUILD_MEMORY_BYTES = 2 * GIB
+BUILD_DISK_BYTES = 6 * GIB
+BUILD_PIDS = 4096
+BUILD_CPU_SHARES = 512  # half a dyno's weight: building must not slow down serving
+BUILD_OUTPUT_MAX_BYTES = 300 * MIB
+BUILD_CACHE_MAX_BYTES = 2 * GIB
+PUSH_TIMEOUT_S = 60 * 60.0
+PROCFILE_MAX_BYTES = 64 * KIB
+PROCESS_TYPES_MAX = 100
+
+# Releases (Dev Center: releases, release-phase; changelog 3395)
+RELEASE_PHASE_TIMEOUT_S = 60 * 60.0
+RELEASES_KEPT = 20
+RELEASES_KEPT_S = 30 * 24 * 3600.0
+
+# Dynos (Dev Center: dynos, dyno-restarts, error-codes)
+BOOT_TIMEOUT_S = 60.0
+EXIT_GRACE_S = 30.0
+DYNOS_PER_APP_MAX = 100
+ONE_OFF_DYNOS_PER_APP_MAX = 50
+ONE_OFF_MAX_S = 24 * 3600.0
+ATTACH_TIMEOUT_S = 30.0
+ATTACH_IDLE_S = 3600.0
+CYCLE_S = 24 * 3600.0
+CYCLE_JITTER_S = 216 * 60.0
+CRASH_BACKOFF_FIRST_S = 10.0  # ours: Heroku starts at minutes; see decisions/
+CRASH_BACKOFF_MAX_S = 300.0
+CRASH_FORGIVEN_AFTER_S = 600.0
+MEMORY_WARN_RATIO = 1.0  # R14
+MEMORY_KILL_RATIO = 2.0  # R15
+MEMORY_CHECK_S = 20.0
+DYNO_DISK_BYTES = 1 * GIB  # ours: the throw-away layer of one dyno
+DYNO_TMP_BYTES = 256 * MIB
+
+# Routing (Dev Center: http-routing)
+FIRST_BYTE_TIMEOUT_S = 30.0
+IDLE_TIMEOUT_S = 55.0
+CONNECT_TIMEOUT_S = 5.0
+BOOT_QUEUE_TIMEOUT_S = 75.0
+DRAIN_TIMEOUT_S = 30.0
+
+# Logs (Dev Center: logging, limits)
+LOG_HISTORY_LINES = 1500
+LOG_LINE_MAX_BYTES = 10_000
+LOG_TAIL_BUFFER_LINES = 1024
+LOG_SESSION_S = 5 * 60.0
+
+# API (Dev Center: platform-api-reference)
+API_CALLS_PER_HOUR = 4500
+API_BODY_MAX_BYTES = 1 * MIB
+API_PAGE_MAX = 1000
+API_PAGE_DEFAULT = 200
+LOGIN_FAILURES_BEFORE_DELAY = 5
+LOGIN_DELAY_MAX_S = 30.0
+PASSWORD_MIN_CHARS = 8
+
+# Waits on our own parts
+AGENT_TIMEOUT_S = 30.0
+ROUTER_TIMEOUT_S = 5.0
