@@ -58,7 +58,10 @@ class BuildOrder:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What came out. `process_types` are the Procfile's, over the buildpack's defaults; `config_vars` and `addons` what `bin/release` asks for on a first deploy."""
+    """What came out. `process_types` are the Procfile's, over the buildpack's defaults.
+
+    `config_vars` and `addons` are what `bin/release` asks for on a first deploy.
+    """
 
     checksum: str
     size_bytes: int

@@ -51,8 +51,9 @@ class DynoOrder:
     """Everything an engine needs to run one dyno once.
 
     Takes: `id`, new for each start (a restarted web.1 has another id); `name`, `web.1`, `run.4821`; `command`, what a Procfile line
-    holds, run by `bash`; `env`, the exact environment; `slug`, the SHA-256 of the slug unpacked at `/app`, None for an empty one;
-    `port`, what `$PORT` says (0: the dyno serves nothing); `tty`, a terminal of `columns` x `lines`; `stdin`, whether input can be attached.
+    holds, run by `bash`; `env`, the exact environment; `slug`, the SHA-256 of the slug unpacked at `/app`, None for
+    an empty one; `port`, what `$PORT` says (0: the dyno serves nothing); `tty`, a terminal of `columns` x `lines`; `stdin`,
+    whether input can be attached.
     """
 
     id: UUID
@@ -109,6 +110,48 @@ class Output:
     at: datetime
     stream: str
     text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dyno:
+    """The platform's own record of a dyno: what it was started for and what became of it. One record for each start.
+
+    `state` is what `ps` shows. `retiring` says why it is to go once it is replaced (None: it stays); `drained_at` since when the
+    router gives it nothing new; `stopped_at` when SIGTERM was sent; `ended_at` when its process was gone; `crashes` how often in a row this
+    name crashed before.
+    """
+
+    id: UUID
+    app_id: UUID
+    kind: DynoKind
+    type: str
+    number: int
+    release_id: UUID
+    release_version: int
+    command: str
+    size: str
+    state: DynoState
+    port: int
+    created_at: datetime
+    changed_at: datetime
+    crashes: int = 0
+    retiring: str | None = None
+    drained_at: datetime | None = None
+    stopped_at: datetime | None = None
+    killed_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """`web.1`."""
+        return f"{self.type}.{self.number}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it runs or is about to, as far as the platform decided."""
+        return self.ended_at is None and self.state in (DynoState.STARTING, DynoState.UP)
 
 
 class Terminal(Protocol):

@@ -44,7 +44,10 @@ class BlobStore(Protocol):
     """Keeps slugs and sources as whole objects under keys such as `slugs/<sha256>.tgz`. An object appears complete or not at all."""
 
     async def put(self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int) -> tuple[str, int]:
-        """Stores an object, gives its hex SHA-256 and size. Durable when it returns. Raises Invalid above `max_bytes`, Unavailable when the disk is full."""
+        """Stores an object, gives its hex SHA-256 and size. Durable when it returns.
+
+        Raises: Invalid above `max_bytes`, Unavailable when the disk is full.
+        """
 
     async def adopt(self, path: str, *, prefix: str, suffix: str, max_bytes: int) -> tuple[str, str, int]:
         """Moves a local file in under `<prefix>/<its sha256><suffix>`; gives (key, sha256, size). Raises as `put`."""

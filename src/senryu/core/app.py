@@ -1,0 +1,50 @@
+"""Apps.
+
+Source: schema `app`; https://devcenter.heroku.com/articles/limits
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from .errors import Invalid
+from .limits import APP_NAME_MAX_CHARS
+
+_NAME = re.compile(r"^[a-z][a-z0-9-]{1,28}[a-z0-9]$")
+RESERVED = frozenset({"api", "git", "dashboard", "www", "localhost", "admin", "senryu", "heroku", "status", "registry", "rendezvous"})
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app. `default_size` is what new process types get."""
+
+    id: UUID
+    name: str
+    owner_id: UUID
+    stack: str
+    build_stack: str
+    is_maintenance: bool
+    created_at: datetime
+    updated_at: datetime
+    released_at: datetime | None = None
+    slug_size_bytes: int | None = None
+    repo_size_bytes: int | None = None
+    buildpack_provided_description: str | None = None
+
+
+def app_name(name: str) -> str:
+    """A checked app name.
+
+    Raises: Invalid with Heroku's sentence about what a name may look like.
+    """
+    if not _NAME.match(name) or len(name) > APP_NAME_MAX_CHARS:
+        raise Invalid(
+            f"Name `{name[:60]}` must start with a letter, end with a letter or digit and can only contain lowercase letters,"
+            f" digits, and dashes; it has 3 to {APP_NAME_MAX_CHARS} characters."
+        )
+    if name in RESERVED:
+        raise Invalid(f"Name `{name}` is reserved by the platform; choose another.")
+    return name

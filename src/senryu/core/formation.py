@@ -1,0 +1,335 @@
+"""Formations: how many dynos of each process type an app wants, and the steps from what is to what should be.
+
+Source: https://devcenter.heroku.com/articles/scaling, /articles/dynos#dyno-crash-restart-policy, /articles/preboot; schema `formation`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from . import limits
+from .dyno import Dyno, DynoKind, DynoState, ObservedDyno
+from .errors import Invalid
+from .release import Release
+
+NOT_SCALABLE = frozenset({"release", "console", "rake"})
+_QUANTITY = re.compile(r"^([+-]?)(\d{1,6})$")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessType:
+    """One line of a formation: `web`, 2 of size Standard-1X. Kept across releases, also while the Procfile does not name the type."""
+
+    id: UUID
+    app_id: UUID
+    type: str
+    quantity: int
+    size: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a dyno. `crashes` is how often the name crashed in a row, for the next back-off."""
+
+    type: str
+    number: int
+    crashes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Become:
+    """The dyno's state changed by itself (it bound its port, it ended)."""
+
+    dyno: Dyno
+    state: DynoState
+    exit_code: int | None = None
+    reason: Literal["", "R10", "R15", "lost"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """The dyno is to go once others do its work; `why` is `release`, `restart`, `scale` or `cycle`."""
+
+    dyno: Dyno
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """The router gives the dyno nothing new."""
+
+    dyno: Dyno
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """SIGTERM to every process of the dyno."""
+
+    dyno: Dyno
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """SIGKILL; `reason` R10 or R12."""
+
+    dyno: Dyno
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The dyno is over: the engine deletes its traces and the record goes."""
+
+    dyno: Dyno
+
+
+@dataclass(frozen=True, slots=True)
+class FailRelease:
+    """The deploy's web dynos did not come up while the older release serves: the release fails, the old one stays."""
+
+    release: Release
+    because: str
+
+
+Step = Start | Become | Retire | Drain | Terminate | Kill | Forget | FailRelease
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the database says of one app's formation. `quantities` holds only types that the release's slug names."""
+
+    release: Release | None
+    quantities: Mapping[str, int] = field(default_factory=dict)
+
+
+def quantities(release: Release | None, formation: Iterable[ProcessType]) -> dict[str, int]:
+    """How many of each type should run for a release. Nothing without code; `release` and its like never."""
+    if release is None or release.slug_id is None:
+        return {}
+    return {
+        entry.type: entry.quantity
+        for entry in formation
+        if entry.quantity > 0 and entry.type in release.process_types and entry.type not in NOT_SCALABLE
+    }
+
+
+def first_quantity(process_type: str) -> int:
+    """How many dynos a process type gets when a deploy first names it: one for `web`, none for others."""
+    return 1 if process_type == "web" else 0
+
+
+def next_quantity(now: int, wanted: str | int) -> int:
+    """The quantity after `2`, `+1` or `-1`.
+
+    Raises: Invalid when it is no such text or leads outside 0 to limits.DYNOS_PER_APP_MAX.
+    """
+    found = _QUANTITY.match(str(wanted).strip())
+    if found is None:
+        raise Invalid(f"`{str(wanted)[:40]}` is no quantity; use a number such as 2, +1 or -1.")
+    amount = int(found[2])
+    after = {"": amount, "+": now + amount, "-": max(0, now - amount)}[found[1]]
+    if after > limits.DYNOS_PER_APP_MAX:
+        raise Invalid(f"Cannot scale to {after} dynos; an app may have {limits.DYNOS_PER_APP_MAX}.")
+    return after
+
+
+def backoff_s(crashes: int) -> float:
+    """Seconds to wait after the `crashes`-th crash in a row: none after the first, then 10, 20, 40 … 300.
+
+    Source: Dev Center, dynos#dyno-crash-restart-policy; the figures are ours (decisions/).
+    """
+    if crashes <= 1:
+        return 0.0
+    return float(min(limits.CRASH_BACKOFF_FIRST_S * 2.0 ** min(crashes - 2, 20), limits.CRASH_BACKOFF_MAX_S))
+
+
+def lives_for_s(dyno: Dyno) -> float:
+    """How long a dyno runs before it is cycled: 24 h and up to 216 min more, the same for one dyno at every look."""
+    return limits.CYCLE_S + (dyno.id.int % 10_000) / 10_000 * limits.CYCLE_JITTER_S
+
+
+def _since(moment: datetime | None, now: datetime) -> float:
+    return (now - moment).total_seconds() if moment else 0.0
+
+
+def observed_step(dyno: Dyno, seen: ObservedDyno | None, now: datetime) -> Step | None:
+    """What a dyno did by itself since the last look.
+
+    A record without an observation is one whose start was interrupted (starting: it is started again by the caller) or one that the
+    machine lost, as in a reboot.
+    """
+    if dyno.ended_at is not None:
+        return None
+    if seen is None:
+        return None if dyno.state is DynoState.STARTING and dyno.stopped_at is None else Become(dyno, DynoState.DOWN, None, "lost")
+    if not seen.is_running:
+        status = seen.exit_status if seen.exit_status is not None else 137
+        if dyno.kind is not DynoKind.FORMATION:
+            return Become(dyno, DynoState.COMPLETE, status)
+        if dyno.stopped_at is not None:
+            return Become(dyno, DynoState.DOWN, status)
+        killed: Literal["", "R10", "R15"] = "R15" if seen.is_out_of_memory else "R10" if dyno.killed_at is not None else ""
+        return Become(dyno, DynoState.CRASHED, status, killed)
+    if dyno.state is DynoState.STARTING:
+        if dyno.type != "web" or dyno.kind is not DynoKind.FORMATION or seen.is_listening:
+            return Become(dyno, DynoState.UP)
+        if dyno.stopped_at is None and dyno.killed_at is None and _since(dyno.changed_at, now) >= limits.BOOT_TIMEOUT_S:
+            return Kill(dyno, "R10")
+    return None
+
+
+def _retiring(dyno: Dyno, wanted: Wanted, now: datetime) -> Retire | None:
+    """Whether a live dyno is to go, and why."""
+    if dyno.retiring is not None:
+        return None
+    if dyno.number > wanted.quantities.get(dyno.type, 0):
+        return Retire(dyno, "scale")
+    if wanted.release is not None and dyno.release_id != wanted.release.id:
+        return Retire(dyno, "release")
+    if dyno.state is DynoState.UP and _since(dyno.created_at, now) >= lives_for_s(dyno):
+        return Retire(dyno, "cycle")
+    return None
+
+
+def _fresh(dynos: Sequence[Dyno], process_type: str) -> list[Dyno]:
+    return [dyno for dyno in dynos if dyno.type == process_type and dyno.retiring is None and dyno.stopped_at is None]
+
+
+def is_rolled_out(wanted: Wanted, dynos: Sequence[Dyno], process_type: str) -> bool:
+    """Whether every wanted dyno of a type is up, with nothing about it to be replaced."""
+    count = wanted.quantities.get(process_type, 0)
+    up = {dyno.number for dyno in _fresh(dynos, process_type) if dyno.state is DynoState.UP}
+    return all(number in up for number in range(1, count + 1))
+
+
+def _starts(wanted: Wanted, dynos: Sequence[Dyno], now: datetime) -> list[Step]:
+    """Dynos to start: those nobody stands in for. Other types wait until new web dynos are up, so that a bad release changes nothing."""
+    steps: list[Step] = []
+    serving_old = any(dyno.type == "web" and dyno.retiring == "release" and dyno.is_live for dyno in dynos)
+    web_first = serving_old and not is_rolled_out(wanted, dynos, "web")
+    for process_type, count in wanted.quantities.items():
+        if process_type != "web" and web_first:
+            continue
+        held = {dyno.number: dyno for dyno in _fresh(dynos, process_type)}
+        for number in range(1, count + 1):
+            dyno = held.get(number)
+            if dyno is None:
+                steps.append(Start(process_type, number))
+            elif dyno.state is DynoState.CRASHED and _since(dyno.ended_at, now) >= backoff_s(dyno.crashes):
+                steps += [Forget(dyno), Start(process_type, number, dyno.crashes)]
+    return steps
+
+
+def _stops(wanted: Wanted, dynos: Sequence[Dyno], active: Mapping[UUID, int], now: datetime) -> list[Step]:
+    """What happens to retiring dynos: drained and ended once replaced; ended at once when nothing replaces them."""
+    steps: list[Step] = []
+    for dyno in dynos:
+        if dyno.kind is not DynoKind.FORMATION or dyno.ended_at is not None:
+            continue
+        if dyno.stopped_at is not None:
+            if dyno.killed_at is None and _since(dyno.stopped_at, now) >= limits.EXIT_GRACE_S:
+                steps.append(Kill(dyno, "R12"))
+            continue
+        if dyno.retiring is None:
+            continue
+        is_gone_for_good = dyno.retiring == "scale" or dyno.number > wanted.quantities.get(dyno.type, 0)
+        if not is_gone_for_good and not is_rolled_out(wanted, dynos, dyno.type) and dyno.state is DynoState.UP:
+            continue
+        if dyno.type != "web" or dyno.state is not DynoState.UP:
+            steps.append(Terminate(dyno))
+        elif dyno.drained_at is None:
+            steps.append(Drain(dyno))
+        elif active.get(dyno.id, 0) == 0 or _since(dyno.drained_at, now) >= limits.DRAIN_TIMEOUT_S:
+            steps.append(Terminate(dyno))
+    return steps
+
+
+def _failed_release(wanted: Wanted, dynos: Sequence[Dyno]) -> FailRelease | None:
+    """The all-or-nothing rule of deploys: an old release that serves is not given up for one that never came up."""
+    release = wanted.release
+    if release is None or not release.brings_code:
+        return None
+    if not any(dyno.type == "web" and dyno.retiring == "release" and dyno.state is DynoState.UP for dyno in dynos):
+        return None
+    for dyno in _fresh(dynos, "web"):
+        if dyno.release_id == release.id and dyno.state is DynoState.CRASHED:
+            how = "did not bind to $PORT in time" if dyno.killed_at else f"exited with status {dyno.exit_code} during boot"
+            return FailRelease(release, f"{dyno.name} {how}")
+    return None
+
+
+def steps(
+    wanted: Wanted,
+    dynos: Sequence[Dyno],
+    observed: Mapping[UUID, ObservedDyno],
+    now: datetime,
+    active: Mapping[UUID, int],
+) -> list[Step]:
+    """What to do next so that the engine comes to run what the database says. Pure; asked again after every step carried out.
+
+    Takes: `dynos`, all records of the app; `observed`, what the engine says by id; `active`, requests in flight of draining dynos.
+    Gives: steps in order; none when all is as it should be (or time has to pass, see `next_look_s`).
+    """
+    happened = [step for dyno in dynos if (step := observed_step(dyno, observed.get(dyno.id), now)) is not None]
+    if happened:
+        return list(happened)
+    formation = [dyno for dyno in dynos if dyno.kind is DynoKind.FORMATION]
+    over = [Forget(dyno) for dyno in formation if dyno.ended_at is not None and _is_over(dyno, wanted)]
+    retiring = [step for dyno in formation if dyno.ended_at is None and dyno.stopped_at is None and (step := _retiring(dyno, wanted, now))]
+    if over or retiring:
+        return [*over, *retiring]
+    failed = _failed_release(wanted, formation)
+    if failed is not None:
+        return [failed]
+    return [*_starts(wanted, formation, now), *_stops(wanted, formation, active, now), *_old_one_offs(dynos, now)]
+
+
+def _is_over(dyno: Dyno, wanted: Wanted) -> bool:
+    """An ended record is kept only as the crashed dyno that `ps` shows until its back-off has passed."""
+    if dyno.state is not DynoState.CRASHED or dyno.retiring is not None:
+        return True
+    is_wanted = dyno.number <= wanted.quantities.get(dyno.type, 0)
+    return not is_wanted or wanted.release is None or dyno.release_id != wanted.release.id
+
+
+def _old_one_offs(dynos: Sequence[Dyno], now: datetime) -> list[Step]:
+    steps: list[Step] = []
+    for dyno in dynos:
+        if dyno.kind is DynoKind.FORMATION:
+            continue
+        if dyno.ended_at is not None:
+            if dyno.expires_at is not None and now >= dyno.expires_at:
+                steps.append(Forget(dyno))
+        elif dyno.stopped_at is not None:
+            if dyno.killed_at is None and _since(dyno.stopped_at, now) >= limits.EXIT_GRACE_S:
+                steps.append(Kill(dyno, "R12"))
+        elif dyno.expires_at is not None and now >= dyno.expires_at:
+            steps.append(Terminate(dyno))
+    return steps
+
+
+def next_look_s(dynos: Sequence[Dyno], now: datetime) -> float:
+    """Seconds until time alone may call for a step; at most a minute."""
+    due: list[datetime] = []
+    for dyno in dynos:
+        if dyno.ended_at is not None:
+            if dyno.state is DynoState.CRASHED:
+                due.append(dyno.ended_at + timedelta(seconds=backoff_s(dyno.crashes)))
+        elif dyno.stopped_at is not None:
+            due.append(dyno.stopped_at + timedelta(seconds=limits.EXIT_GRACE_S))
+        elif dyno.drained_at is not None:
+            due.append(now + timedelta(seconds=0.1))
+        elif dyno.state is DynoState.STARTING:
+            due.append(dyno.changed_at + timedelta(seconds=limits.BOOT_TIMEOUT_S))
+        if dyno.expires_at is not None:
+            due.append(dyno.expires_at)
+    if not due:
+        return 60.0
+    return min(60.0, max(0.05, (min(due) - now).total_seconds()))
