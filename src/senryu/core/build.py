@@ -5,7 +5,7 @@ Source: https://devcenter.heroku.com/articles/slug-compiler, /articles/buildpack
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -89,3 +89,19 @@ class Builder(Protocol):
 
     async def purge_cache(self, app_id: UUID) -> None:
         """Deletes what buildpacks kept for the app. Idempotent."""
+
+
+class Streams(Protocol):
+    """Keeps the output of builds and release phases, for readers while it is made and after (`output_stream_url`)."""
+
+    async def append(self, stream_id: UUID, chunk: bytes) -> None:
+        """Adds to a stream, up to limits.BUILD_OUTPUT_MAX_BYTES; what is above is left out and said so once."""
+
+    async def finish(self, stream_id: UUID) -> None:
+        """Readers come to an end. Idempotent; a stream nobody finished is finished at the next start of the platform."""
+
+    def read(self, stream_id: UUID) -> AsyncIterator[bytes]:
+        """Everything from the beginning, then what comes, until it is finished. Raises NotFound when there is none."""
+
+    async def forget(self, stream_id: UUID) -> None:
+        """Deletes a stream."""

@@ -185,6 +185,8 @@ class Engine(Protocol):
     async def start(self, order: DynoOrder) -> None:
         """Starts a dyno; returns when its process runs. Starting an id that exists changes nothing.
 
+        A dyno ordered with `stdin` is made ready but its program begins only at the first `attach`, so that no output is missed.
+
         Raises: Invalid when the order cannot be carried out (no such stack, slug missing or damaged).
         """
 
@@ -214,3 +216,17 @@ class OutputReader(Protocol):
 
     def output(self, dyno_id: UUID, after: int) -> AsyncIterator[list[Output]]:
         """Batches of lines with positions above `after`, oldest first, until the dyno has ended and all is read."""
+
+
+BASE_ENV: Mapping[str, str] = {
+    "HOME": "/app",
+    "PWD": "/app",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PS1": r"\[\033[01;34m\]\w\[\033[00m\] \[\033[01;32m\]$ \[\033[00m\]",
+}
+
+
+def port_of(dyno_id: UUID) -> int:
+    """The port a dyno is told to bind: below the range from which the kernel takes ports of outgoing connections."""
+    return 3000 + dyno_id.int % 29_000

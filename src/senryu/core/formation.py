@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from . import limits
@@ -333,3 +333,19 @@ def next_look_s(dynos: Sequence[Dyno], now: datetime) -> float:
     if not due:
         return 60.0
     return min(60.0, max(0.05, (min(due) - now).total_seconds()))
+
+
+class Supervision(Protocol):
+    """The loop that carries steps out, as actions see it."""
+
+    def wake(self, app_id: UUID) -> None:
+        """Something of the app changed in the database: look now."""
+
+    async def rolled_out(self, release: Release, timeout_s: float) -> str | None:
+        """Waits until the release's web dynos serve (or it has none); gives None, or why they do not.
+
+        Gives at the latest after `timeout_s`. A newer release taking over counts as rolled out.
+        """
+
+    async def ended(self, dyno_id: UUID, timeout_s: float) -> Dyno:
+        """Waits for a dyno's end. Raises: Unavailable after `timeout_s`, NotFound when there is no such dyno."""

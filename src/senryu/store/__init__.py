@@ -1,0 +1,1 @@
+"""Rows in, nouns out. The only room that writes SQL."""

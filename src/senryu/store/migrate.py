@@ -1,0 +1,39 @@
+"""Brings a database to the newest schema: `python -m senryu.store.migrate URL`.
+
+A process of its own, so that the platform need not carry Alembic in memory. Safe to repeat; each revision is one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import create_async_engine
+
+
+def _configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _upgrade(connection: Any) -> None:
+    config = _configuration()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def migrate(url: str) -> None:
+    """Upgrades the database at `url`, making it when it is a new SQLite file."""
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_upgrade)
+    await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(migrate(sys.argv[1]))
