@@ -1,6 +1,7 @@
 # Sourced when a dyno starts. Written by the Node.js buildpack.
 export PATH="$HOME/.heroku/node/bin:$HOME/bin:$HOME/node_modules/.bin:$PATH"
 export NODE_ENV="${NODE_ENV:-production}"
+export NPM_CONFIG_UPDATE_NOTIFIER="${NPM_CONFIG_UPDATE_NOTIFIER:-false}"
 
 senryu_memory_mb() {
   local file bytes
