@@ -103,13 +103,17 @@ class ObservedDyno:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One line a dyno wrote. `position` orders and identifies it within the dyno (bytes into its record, increasing)."""
+    """One line a dyno wrote. `position` orders and identifies it within the dyno (bytes into its record, increasing).
+
+    `lost` is how many lines right before this one the engine knows to be gone (its record had to be cut); they become an L13 line.
+    """
 
     dyno_id: UUID
     position: int
     at: datetime
     stream: str
     text: bytes
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +209,7 @@ class Engine(Protocol):
     async def attach(self, dyno_id: UUID) -> Terminal:
         """The stdio of a dyno started with `stdin`. Raises NotFound when there is none."""
 
-    async def run_inside(
-        self, dyno_id: UUID, command: str, env: Mapping[str, str], *, tty: bool, columns: int, lines: int
-    ) -> Terminal:
+    async def run_inside(self, dyno_id: UUID, command: str, env: Mapping[str, str], *, tty: bool, columns: int, lines: int) -> Terminal:
         """Runs a command inside a running dyno (`ps:exec`, `run:inside`). Raises NotFound when it does not run."""
 
 
