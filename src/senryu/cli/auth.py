@@ -1,0 +1,169 @@
+"""login, logout, auth:whoami, auth:token, register.
+
+Source: https://devcenter.heroku.com/articles/authentication
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from base64 import b64encode
+
+from senryu.cli import netrc
+from senryu.cli.arguments import Command, Flag, Typed
+from senryu.cli.failure import Failure, Refusal
+from senryu.cli.output import ask, note, say, warn
+from senryu.cli.platform_api import PlatformApi, path_of, stored_token
+from senryu.cli.platform_url import PlatformUrl, platform_url
+
+NOT_LOGGED_IN = 100
+PASSWORD_MAX_BYTES = 4096
+
+
+def _password_from_stdin() -> str:
+    word = sys.stdin.buffer.read(PASSWORD_MAX_BYTES).decode("utf-8", "replace").rstrip("\r\n")
+    if not word:
+        raise Failure("The password on standard input is empty", hint="For example: `senryu login --email you@example.com --password-stdin < file`")
+    return word
+
+
+def _ask_password(question: str = "Password: ") -> str:
+    from getpass import getpass
+
+    if not sys.stdin.isatty():
+        raise Failure("Nobody is here to type a password", hint="Add `--password-stdin` and send it on standard input")
+    return getpass(question, sys.stderr)
+
+
+def _email(typed: Typed) -> str:
+    email = typed.text("email") or ask("Email: ")
+    if not email:
+        raise Failure("No e-mail address was given", hint="Add `--email you@example.com --password-stdin`")
+    if "@" not in email or any(letter.isspace() for letter in email) or ":" in email:
+        raise Failure(f"`{email}` is no e-mail address")
+    return email
+
+
+def _refuse_with_key() -> None:
+    if os.environ.get("SENRYU_API_KEY"):
+        raise Failure("SENRYU_API_KEY is set, and it beats any login", hint="Unset it first: `unset SENRYU_API_KEY`")
+
+
+def _log_in(url: PlatformUrl, email: str, password: str, expires_in: int | None = None) -> None:
+    """Fetches a token for the password and keeps it in the netrc file."""
+    import socket
+
+    ticket = b64encode(f"{email}:{password}".encode()).decode()
+    body: dict[str, object] = {"description": f"Senryu CLI login from {socket.gethostname()}", "scope": ["global"]}
+    if expires_in:
+        body["expires_in"] = expires_in
+    with PlatformApi(url, "") as api:
+        try:
+            answer = api.call("POST", "/oauth/authorizations", body, {"Authorization": f"Basic {ticket}"}).json
+        except Refusal as refusal:
+            if refusal.code == 401:
+                refusal.hint = f"Check the address and the password for {url}, or `senryu register` for an account"
+            raise
+    name = answer.get("user", {}).get("email") or email
+    netrc.write(netrc.with_entry(netrc.read(), url.machine, name, answer["access_token"]["token"]))
+    note(f"Logged in as {name}")
+
+
+def _login(typed: Typed) -> None:
+    _refuse_with_key()
+    url = platform_url()
+    if not typed.text("email") and sys.stdin.isatty():
+        note(f"Enter your login credentials for {url}")
+    email = _email(typed)
+    password = _password_from_stdin() if typed.on("password-stdin") else _ask_password()
+    _log_in(url, email, password, typed.number("expires-in", 0) or None)
+
+
+def _register(typed: Typed) -> None:
+    _refuse_with_key()
+    url = platform_url()
+    email = _email(typed)
+    if typed.on("password-stdin"):
+        password = _password_from_stdin()
+    else:
+        password = _ask_password()
+        if _ask_password("Password again: ") != password:
+            raise Failure("The two passwords differ, so no account was created")
+    body = {"email": email, "password": password, "name": typed.text("name")}
+    with PlatformApi(url, "") as api:
+        try:
+            api.call("POST", "/senryu/registrations", body, {"Authorization": ""})
+        except Refusal as refusal:
+            if refusal.code == 403:
+                refusal.hint = f"Ask the operator of {url} to open registration or to invite you"
+            raise
+    note(f"Created the account {email}")
+    _log_in(url, email, password)
+
+
+def _logout(typed: Typed) -> None:
+    url = platform_url()
+    token = stored_token(url)
+    if token and not os.environ.get("SENRYU_API_KEY"):
+        _revoke(url, token)
+    kept = netrc.read()
+    if netrc.credentials(url.machine):
+        netrc.write(netrc.without_entry(kept, url.machine))
+    if os.environ.get("SENRYU_API_KEY"):
+        warn("SENRYU_API_KEY is still set and keeps you logged in")
+    note("Local credentials cleared")
+
+
+def _revoke(url: PlatformUrl, token: str) -> None:
+    """Ends the token's authorization on the platform; a platform that cannot be reached does not keep the user logged in."""
+    try:
+        with PlatformApi(url, token) as api:
+            for authorization in api.pages("/oauth/authorizations"):
+                if _is_same((authorization.get("access_token") or {}).get("token") or "", token):
+                    api.delete(path_of("oauth", "authorizations", authorization["id"]))
+    except Failure as failure:
+        if getattr(failure, "code", 0) != 401:
+            warn(f"The token could not be revoked: {failure.message}")
+
+
+def _is_same(shown: str, token: str) -> bool:
+    """Lists may mask a token as its first letters, ten asterisks and its last letters."""
+    start, mask, end = shown.partition("*" * 10)
+    return shown == token or bool(mask and len(start) + len(end) >= 8 and token.startswith(start) and token.endswith(end.strip("*")))
+
+
+def _whoami(typed: Typed) -> int:
+    if os.environ.get("SENRYU_API_KEY"):
+        warn("SENRYU_API_KEY is set")
+    with PlatformApi() as api:
+        if not api.token:
+            raise Failure("not logged in", hint="Run `senryu login`", status=NOT_LOGGED_IN)
+        try:
+            say(api.get("/account")["email"])
+        except Refusal as refusal:
+            if refusal.code == 401:
+                refusal.status = NOT_LOGGED_IN
+            raise
+    return 0
+
+
+def _token(typed: Typed) -> None:
+    token = stored_token(platform_url())
+    if not token:
+        raise Failure("not logged in", hint="Run `senryu login`", status=NOT_LOGGED_IN)
+    say(token)
+
+
+EMAIL = Flag("email", "e", "EMAIL", "e-mail address of the account")
+PASSWORD = Flag("password-stdin", "", "", "read the password from standard input")
+INTERACTIVE = Flag("interactive", "i", "", "ask for e-mail address and password (always so here)")
+TOPIC = {
+    "auth:login": Command(
+        _login, "", (EMAIL, PASSWORD, INTERACTIVE, Flag("expires-in", "", "SECONDS", "how long the token lives")),
+        examples=("login", "login --email you@example.com --password-stdin < password.txt"),
+    ),
+    "auth:logout": Command(_logout),
+    "auth:whoami": Command(_whoami),
+    "auth:token": Command(_token),
+    "register": Command(_register, "", (EMAIL, PASSWORD, Flag("name", "n", "NAME", "your name"))),
+}  # fmt: skip

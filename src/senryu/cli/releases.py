@@ -1,0 +1,138 @@
+"""releases, releases:info, releases:output, releases:rollback.
+
+Source: https://devcenter.heroku.com/articles/releases
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from senryu.cli.arguments import AN_APP, JSON, Command, Flag, Typed
+from senryu.cli.failure import API, Failure
+from senryu.cli.output import Progress, ago, as_json, heading, hexagon, note, paint, pairs, say, table, warn
+from senryu.cli.output_stream import follow
+from senryu.cli.platform_api import PlatformApi, path_of
+from senryu.cli.remotes import app_for
+
+STATUS = {"pending": "release command executing", "failed": "release command failed", "expired": "release expired"}
+COLOURS = {"pending": "yellow", "failed": "red", "expired": "red"}
+
+
+def newest(api: PlatformApi, app: str, count: int) -> list[dict[str, Any]]:
+    """The newest releases, newest first."""
+    found: list[dict[str, Any]] = api.get(path_of("apps", app, "releases"), range=f"version ..; order=desc,max={count}")
+    return found[:count]
+
+
+def newest_version(api: PlatformApi, app: str) -> str:
+    """`v7`; empty while there is no release."""
+    found = newest(api, app, 1)
+    return f"v{found[0]['version']}" if found else ""
+
+
+def _find(api: PlatformApi, app: str, named: str) -> dict[str, Any]:
+    """The release that was named (`v7` or `7`), else the newest."""
+    if named:
+        release: dict[str, Any] = api.get(path_of("apps", app, "releases", _number(named)))
+        return release
+    found = newest(api, app, 1)
+    if not found:
+        raise Failure(f"{app} has no release yet", hint="Push its code with `git push senryu main`", status=API)
+    return found[0]
+
+
+def _number(named: str) -> str:
+    number = named.removeprefix("v")
+    if not (number.isascii() and number.isdigit()) and len(named) != 36:
+        raise Failure(f"`{named}` is no release", hint="Name it as `senryu releases` lists it, for example `v7`")
+    return number if number.isdigit() else named
+
+
+def _index(typed: Typed) -> None:
+    app, count = app_for(typed), typed.number("num", 15)
+    with PlatformApi() as api:
+        found = newest(api, app, count)
+    if typed.on("json"):
+        return as_json(found)
+    if not found:
+        return note(f"{app} has no releases")
+    current = next((release["version"] for release in found if release.get("current")), None)
+    heading(f"{hexagon(app, sys.stdout)} Releases{f' - Current: v{current}' if current else ''}")
+    table((f"v{release['version']}", _described(release), release["user"]["email"], ago(release["created_at"])) for release in found)
+    return None
+
+
+def _described(release: dict[str, Any]) -> str:
+    status = release.get("status", "succeeded")
+    return f"{release['description']}{f' ({STATUS[status]})' if status in STATUS else ''}"
+
+
+def _info(typed: Typed) -> None:
+    app = app_for(typed)
+    with PlatformApi() as api:
+        release = _find(api, app, typed.first())
+        config: dict[str, str] = api.get(path_of("apps", app, "releases", str(release["version"]), "config-vars")) or {}
+    if typed.on("json"):
+        return as_json(release)
+    if not typed.on("shell"):
+        heading(f"Release v{release['version']}")
+        pairs({
+            "Add-ons": release.get("addon_plan_names") or None,
+            "By": release["user"]["email"],
+            "Change": release["description"],
+            "Status": None if release.get("status") not in STATUS else paint(STATUS[release["status"]], COLOURS[release["status"]]),
+            "When": ago(release["created_at"]),
+        })  # fmt: skip
+        say()
+        heading(f"v{release['version']} Config vars")
+        return pairs(dict(sorted(config.items())))
+    from shlex import quote
+
+    for key, value in sorted(config.items()):
+        say(f"{key}={quote(value)}")
+    return None
+
+
+def _output(typed: Typed) -> None:
+    app = app_for(typed)
+    with PlatformApi() as api:
+        release = _find(api, app, typed.first())
+    if not release.get("output_stream_url"):
+        return warn(f"Release v{release['version']} has no release command output")
+    return follow(release["output_stream_url"])
+
+
+def _rollback(typed: Typed) -> int:
+    app = app_for(typed)
+    with PlatformApi() as api:
+        target = _find(api, app, typed.first()) if typed.args else _before(newest(api, app, 10), app)
+        with Progress(f"Rolling back {hexagon(app)} to v{target['version']}") as progress:
+            made = api.post(path_of("apps", app, "releases"), {"release": target["id"]})
+            progress.then = f"v{made['version']}"
+        warn("Rollback affects code and config vars; it doesn't add or remove addons")
+        if made.get("output_stream_url"):
+            note("Running release command...")
+            follow(made["output_stream_url"])
+            made = api.get(path_of("apps", app, "releases", str(made["version"])))
+    if made.get("status") == "failed":
+        raise Failure(f"The release command of v{made['version']} failed, so {app} keeps its release", status=API)
+    return 0
+
+
+def _before(found: list[dict[str, Any]], app: str) -> dict[str, Any]:
+    eligible = [release for release in found if release.get("eligible_for_rollback") and not release.get("current")]
+    current = next((release["version"] for release in found if release.get("current")), float("inf"))
+    earlier = next((release for release in eligible if release["version"] < current), None)
+    if earlier is None:
+        raise Failure(f"{app} has no earlier release to go back to", hint="`senryu releases` lists them", status=API)
+    return earlier
+
+
+SHELL = Flag("shell", "s", "", "print the config vars as KEY=value")
+TOPIC = {
+    "releases": Command(_index, "", (*AN_APP, JSON, Flag("num", "n", "NUM", "how many (15)"))),
+    "releases:info": Command(_info, "[RELEASE]", (*AN_APP, JSON, SHELL), most=1, examples=("releases:info v10",)),
+    "releases:output": Command(_output, "[RELEASE]", AN_APP, most=1, examples=("releases:output v10",)),
+    "releases:rollback": Command(_rollback, "[RELEASE]", AN_APP, most=1, examples=("rollback", "rollback v10")),
+}
