@@ -94,8 +94,11 @@ class Builder(Protocol):
 class Streams(Protocol):
     """Keeps the output of builds and release phases, for readers while it is made and after (`output_stream_url`)."""
 
+    async def begin(self, stream_id: UUID) -> None:
+        """Makes an empty stream, which readers may wait on. Idempotent."""
+
     async def append(self, stream_id: UUID, chunk: bytes) -> None:
-        """Adds to a stream, up to limits.BUILD_OUTPUT_MAX_BYTES; what is above is left out and said so once."""
+        """Adds to a stream (beginning it), up to limits.BUILD_OUTPUT_MAX_BYTES; what is above is left out and said so once."""
 
     async def finish(self, stream_id: UUID) -> None:
         """Readers come to an end. Idempotent; a stream nobody finished is finished at the next start of the platform."""

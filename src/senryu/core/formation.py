@@ -6,10 +6,10 @@ Source: https://devcenter.heroku.com/articles/scaling, /articles/dynos#dyno-cras
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from . import limits
@@ -55,7 +55,7 @@ class Become:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """The dyno is to go once others do its work; `why` is `release`, `restart`, `scale` or `cycle`."""
+    """The dyno is to go once others do its work; `why` is `release`, `restart`, `stop`, `scale` or `cycle`."""
 
     dyno: Dyno
     why: str
@@ -168,7 +168,9 @@ def observed_step(dyno: Dyno, seen: ObservedDyno | None, now: datetime) -> Step 
     if dyno.ended_at is not None:
         return None
     if seen is None:
-        return None if dyno.state is DynoState.STARTING and dyno.stopped_at is None else Become(dyno, DynoState.DOWN, None, "lost")
+        was_ordered = _since(dyno.created_at, now) >= limits.START_TIMEOUT_S and dyno.kind is not DynoKind.FORMATION
+        is_coming = dyno.state is DynoState.STARTING and dyno.stopped_at is None and not was_ordered
+        return None if is_coming else Become(dyno, DynoState.DOWN, None, "lost")
     if not seen.is_running:
         status = seen.exit_status if seen.exit_status is not None else 137
         if dyno.kind is not DynoKind.FORMATION:
@@ -239,7 +241,7 @@ def _stops(wanted: Wanted, dynos: Sequence[Dyno], active: Mapping[UUID, int], no
             continue
         if dyno.retiring is None:
             continue
-        is_gone_for_good = dyno.retiring == "scale" or dyno.number > wanted.quantities.get(dyno.type, 0)
+        is_gone_for_good = dyno.retiring in ("scale", "stop") or dyno.number > wanted.quantities.get(dyno.type, 0)
         if not is_gone_for_good and not is_rolled_out(wanted, dynos, dyno.type) and dyno.state is DynoState.UP:
             continue
         if dyno.type != "web" or dyno.state is not DynoState.UP:
@@ -310,7 +312,7 @@ def _old_one_offs(dynos: Sequence[Dyno], now: datetime) -> list[Step]:
         elif dyno.stopped_at is not None:
             if dyno.killed_at is None and _since(dyno.stopped_at, now) >= limits.EXIT_GRACE_S:
                 steps.append(Kill(dyno, "R12"))
-        elif dyno.expires_at is not None and now >= dyno.expires_at:
+        elif dyno.retiring == "stop" or (dyno.expires_at is not None and now >= dyno.expires_at):
             steps.append(Terminate(dyno))
     return steps
 
@@ -346,6 +348,12 @@ class Supervision(Protocol):
 
         Gives at the latest after `timeout_s`. A newer release taking over counts as rolled out.
         """
+
+    async def settled(self, release: Release, timeout_s: float) -> Release:
+        """Waits until the release is no longer pending and gives it. Raises: Unavailable after `timeout_s`."""
+
+    def undertake(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Runs `work` to its end beside the caller, who may go; it is cancelled when the platform stops."""
 
     async def ended(self, dyno_id: UUID, timeout_s: float) -> Dyno:
         """Waits for a dyno's end. Raises: Unavailable after `timeout_s`, NotFound when there is no such dyno."""

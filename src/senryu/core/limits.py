@@ -32,6 +32,11 @@ BUILD_CPU_SHARES = 512  # half a dyno's weight: building must not slow down serv
 BUILD_OUTPUT_MAX_BYTES = 300 * MIB
 BUILD_CACHE_MAX_BYTES = 2 * GIB
 PUSH_TIMEOUT_S = 60 * 60.0
+GIT_REFS_MAX_BYTES = 1 * MIB  # ours: the list of refs one push may name
+GIT_FETCH_MAX_BYTES = 16 * MIB  # ours: what a fetch may ask, unpacked
+GIT_MEMORY_MAX_BYTES = 2 * GIB  # ours: address space of one git program; a delta bomb stops here
+GIT_PROGRAMS_MAX = 16  # ours: git programs at once
+GIT_STALL_TIMEOUT_S = 120.0  # ours: how long a git client may be silent
 PROCFILE_MAX_BYTES = 64 * KIB
 PROCESS_TYPES_MAX = 100
 
@@ -42,6 +47,7 @@ RELEASES_KEPT_S = 30 * 24 * 3600.0
 
 # Dynos (Dev Center: dynos, dyno-restarts, error-codes)
 BOOT_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 60.0  # ours: from a one-off's record to the engine knowing it
 EXIT_GRACE_S = 30.0
 DYNOS_PER_APP_MAX = 100
 ONE_OFF_DYNOS_PER_APP_MAX = 50
@@ -65,6 +71,13 @@ IDLE_TIMEOUT_S = 55.0
 CONNECT_TIMEOUT_S = 5.0
 BOOT_QUEUE_TIMEOUT_S = 75.0
 DRAIN_TIMEOUT_S = 30.0
+REQUESTS_PER_DYNO = 200  # active at once on one dyno; the others queue
+BACKLOG_PER_DYNO = 50  # queued for each dyno before H11
+REQUEST_HEADER_TIMEOUT_S = 20.0  # ours: a client that trickles its headers is cut here
+REQUEST_LINE_MAX_BYTES = 8192
+REQUEST_HEADER_LINE_MAX_BYTES = 8192
+REQUEST_HEADERS_MAX = 1000
+PLATFORM_RESPONSE_TIMEOUT_S = 3600.0  # a push or a log tail may be silent for long
 
 # Logs (Dev Center: logging, limits)
 LOG_HISTORY_LINES = 1500

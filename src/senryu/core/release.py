@@ -68,7 +68,7 @@ def is_eligible_for_rollback(release: Release) -> bool:
     return release.slug_id is not None and release.status is ReleaseStatus.SUCCEEDED
 
 
-def checked_rollback(target: Release, latest: Release) -> Release:
+def checked_rollback(target: Release) -> Release:
     """The release to roll back to. Raises: Invalid when it has no code or never worked."""
     if target.slug_id is None:
         raise Invalid(f"Cannot roll back to v{target.version}, which had no app deployed; choose a later release.")

@@ -5,11 +5,13 @@ Source: https://devcenter.heroku.com/articles/http-routing, /articles/error-code
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
+
+from .dyno import Dyno, DynoState
 
 
 class RouteMode(StrEnum):
@@ -93,3 +95,34 @@ class Router(Protocol):
 
     def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
         """Batches of finished requests with positions above `after`, for ever."""
+
+
+def hosts_of(app_name: str, platform_domain: str, domains: Sequence[str]) -> tuple[str, ...]:
+    """Every name an app answers to: its own below the platform's domain, then its custom ones."""
+    return (f"{app_name}.{platform_domain}".lower(), *domains)
+
+
+def mode_of(web_quantity: int, web: Sequence[Dyno], *, has_code: bool, is_maintenance: bool, is_serving: bool) -> RouteMode:
+    """What becomes of an app's requests. A first crash is restarted at once, so visitors wait; from the second on they are told (H10)."""
+    if not has_code:
+        return RouteMode.BLANK
+    if is_maintenance:
+        return RouteMode.MAINTENANCE
+    if is_serving:
+        return RouteMode.SERVE
+    if web_quantity == 0:
+        return RouteMode.STOPPED
+    if any(dyno.state is DynoState.STARTING and dyno.crashes <= 1 for dyno in web):
+        return RouteMode.BOOT
+    if any(dyno.state is DynoState.CRASHED or dyno.crashes > 1 for dyno in web):
+        return RouteMode.CRASHED
+    return RouteMode.BOOT
+
+
+def targets_of(web: Sequence[Dyno], addresses: Mapping[UUID, str]) -> tuple[RouteTarget, ...]:
+    """The dynos that take requests, draining ones marked."""
+    return tuple(
+        RouteTarget(dyno.id, dyno.name, addresses[dyno.id], dyno.drained_at is not None)
+        for dyno in web
+        if dyno.state is DynoState.UP and dyno.stopped_at is None and dyno.id in addresses
+    )

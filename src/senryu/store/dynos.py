@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -50,9 +51,10 @@ async def start_wish(tx: Transaction, id: UUID, *, vault: Vault) -> tuple[dict[s
     return vault.open(row["sealed_env"]) if row["sealed_env"] else {}, TerminalWish(**(row["terminal"] or {}))
 
 
-async def update_dyno(tx: Transaction, dyno: Dyno) -> None:
-    """Stores what became of a dyno."""
-    await tx.execute(update(dynos).where(dynos.c.id == dyno.id).values(columns(dyno, "id", "created_at")))
+async def set_dyno(tx: Transaction, id: UUID, **changes: Any) -> None:
+    """Stores single fields of a record: what others change meanwhile stays."""
+    values = {name: value.value if isinstance(value, Enum) else value for name, value in changes.items()}
+    await tx.execute(update(dynos).where(dynos.c.id == id).values(values))
 
 
 async def delete_dyno(tx: Transaction, id: UUID) -> None:

@@ -1,0 +1,121 @@
+"""Who is asking: passwords and tokens.
+
+Source: https://devcenter.heroku.com/articles/oauth; RFC 9106 (argon2id).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from ..core.account import Account, Authorization
+from ..core.clock import Clock
+from ..core.errors import Unauthorized
+from ..core.limits import LOGIN_DELAY_MAX_S, LOGIN_FAILURES_BEFORE_DELAY
+from ..store.accounts import find_account, update_account
+from ..store.authorizations import create_authorization, find_by_token
+from ..store.database import Database, Transaction
+
+_HASHER = PasswordHasher()
+# What an unknown address is checked against, so that it takes as long as a known one.
+_NOBODY = _HASHER.hash(secrets.token_hex(16))
+_PREFIX = "HRKU-"
+
+
+def hashed_token(token: str) -> str:
+    """What is stored of a token: its SHA-256. Tokens are random, so no slow hash is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def fresh_token() -> tuple[str, str]:
+    """A new token and how lists show it."""
+    token = _PREFIX + secrets.token_urlsafe(32)
+    return token, f"{token[:9]}{'*' * 10}{token[-4:]}"
+
+
+async def hash_password(password: str) -> str:
+    """The argon2id hash; off the event loop, as it takes tens of milliseconds."""
+    return await asyncio.to_thread(_HASHER.hash, password)
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+class Attempts:
+    """Slows guessing: after a few failures for an address each further try waits longer. Bounded; the oldest are forgotten."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._failures: dict[str, int] = {}
+        self._most = most
+
+    def delay_s(self, key: str) -> float:
+        """How long to wait before the next try."""
+        over = self._failures.get(key, 0) - LOGIN_FAILURES_BEFORE_DELAY
+        return 0.0 if over < 0 else float(min(2.0**over, LOGIN_DELAY_MAX_S))
+
+    def failed(self, key: str) -> None:
+        """Counts a failure."""
+        self._failures[key] = self._failures.pop(key, 0) + 1
+        while len(self._failures) > self._most:
+            del self._failures[next(iter(self._failures))]
+
+    def succeeded(self, key: str) -> None:
+        """Forgets the failures."""
+        self._failures.pop(key, None)
+
+
+async def check_password(email: str, password: str, *, db: Database, clock: Clock, attempts: Attempts) -> Account:
+    """The account of an address and password.
+
+    Raises: Unauthorized, the same for a wrong password and an unknown address, after the same time.
+    """
+    key = email.strip().lower()[:254]
+    await clock.sleep(attempts.delay_s(key))
+    async with db.reading() as tx:
+        account = await find_account(tx, key)
+    is_right = await asyncio.to_thread(_verify, account.password_hash if account else _NOBODY, password)
+    if account is None or not is_right:
+        attempts.failed(key)
+        raise Unauthorized("Invalid credentials provided: the e-mail address or the password is wrong.")
+    attempts.succeeded(key)
+    async with db.transaction() as tx:
+        await update_account(tx, replace(account, last_login=clock.now()))
+    return account
+
+
+async def authenticate(token: str, *, db: Database, clock: Clock) -> tuple[Account, Authorization]:
+    """Whose token it is. Raises: Unauthorized when it is nobody's or has expired."""
+    async with db.reading() as tx:
+        found = await find_by_token(tx, hashed_token(token))
+    if found is None or (found[0].expires_at is not None and found[0].expires_at <= clock.now()):
+        raise Unauthorized("Invalid credentials provided. Log in again with `senryu login`.")
+    return found[1], found[0]
+
+
+async def authorize(
+    account: Account,
+    tx: Transaction,
+    *,
+    clock: Clock,
+    description: str,
+    scope: tuple[str, ...] = ("global",),
+    expires_in_s: float | None = None,
+) -> tuple[Authorization, str]:
+    """A new token for an account and its record; the token is shown this once."""
+    token, masked = fresh_token()
+    now = clock.now()
+    expires_at = now + timedelta(seconds=expires_in_s) if expires_in_s else None
+    made = Authorization(uuid4(), account.id, description[:255], scope, hashed_token(token), masked, now, now, expires_at)
+    await create_authorization(tx, made)
+    return made, token

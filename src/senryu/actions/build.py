@@ -1,0 +1,112 @@
+"""Building: source in, slug out, a build's record of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+from ..core.account import Account
+from ..core.app import App
+from ..core.build import Build, Builder, BuildOrder, BuildStatus, Built, Streams
+from ..core.clock import Clock
+from ..core.config_var import ConfigVars
+from ..core.errors import Conflict, NotFound, PlatformError
+from ..core.log_line import LogWriter
+from ..core.slug import Slug
+from ..core.source import Source
+from ..store.apps import list_buildpacks, lock_app
+from ..store.builds import create_build, create_slug, list_builds, update_build
+from ..store.database import Database
+from ..store.releases import latest_release
+from ..store.vault import Vault
+from .tell import tell
+
+Output = Callable[[bytes], Awaitable[None]]
+
+
+async def begin_build(app: App, source: Source, *, by: Account, id: UUID | None = None, db: Database, clock: Clock) -> Build:
+    """Notes that a build starts. Raises: Conflict while another build of the app is under way."""
+    now = clock.now()
+    async with db.transaction() as tx:
+        held = await lock_app(tx, app.id)
+        if held is None:
+            raise NotFound("Couldn't find that app.")
+        if any(build.status is BuildStatus.PENDING for build in await list_builds(tx, app.id)):
+            raise Conflict(f"Another build of {app.name} is under way; wait for its end and push again.", app=app.name)
+        packs = tuple(buildpack.url for buildpack in await list_buildpacks(tx, app.id))
+        build = Build(id or uuid4(), app.id, by.id, BuildStatus.PENDING, source, held.build_stack, packs, now, now)
+        await create_build(tx, build)
+    return build
+
+
+async def _config_for(app: App, db: Database, vault: Vault) -> ConfigVars:
+    async with db.reading() as tx:
+        latest = await latest_release(tx, app.id, vault=vault)
+    return latest.config_vars if latest else {}
+
+
+async def build(
+    app: App,
+    started: Build,
+    output: Output,
+    *,
+    by: Account,
+    db: Database,
+    vault: Vault,
+    builder: Builder,
+    streams: Streams,
+    log_writer: LogWriter,
+    clock: Clock,
+) -> tuple[Build, Slug, Built]:
+    """Carries a begun build to its end; what it prints goes to `output` and to its stream.
+
+    Raises: BuildFailed, Unavailable; the build is then `failed` with the reason.
+    """
+
+    async def both(chunk: bytes) -> None:
+        await streams.append(started.id, chunk)
+        await output(chunk)
+
+    await tell(app.id, "api", f"Build started by user {by.email}", log_writer=log_writer, clock=clock, source="app")
+    try:
+        async with db.reading() as tx:
+            packs = tuple(await list_buildpacks(tx, app.id))
+        config = await _config_for(app, db, vault)
+        order = BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack)
+        built = await builder.build(order, both)
+    except (PlatformError, asyncio.CancelledError) as problem:
+        reason = problem.message if isinstance(problem, PlatformError) else "The build was cancelled."
+        await asyncio.shield(_end_build(app, started, reason, db=db, streams=streams, log_writer=log_writer, clock=clock))
+        raise
+    slug = Slug(
+        id=uuid4(),
+        app_id=app.id,
+        checksum=built.checksum,
+        size_bytes=built.size_bytes,
+        process_types=built.process_types,
+        stack=started.stack,
+        created_at=clock.now(),
+        commit=started.source.version,
+        commit_description=started.source.version_description,
+        buildpack_provided_description=built.description,
+        buildpacks=built.buildpacks,
+    )
+    done = replace(started, status=BuildStatus.SUCCEEDED, slug_id=slug.id, buildpacks=built.buildpacks, updated_at=clock.now())
+    async with db.transaction() as tx:
+        await create_slug(tx, slug)
+        await update_build(tx, done)
+    await tell(app.id, "api", "Build succeeded", log_writer=log_writer, clock=clock, source="app")
+    return done, slug, built
+
+
+async def _end_build(
+    app: App, started: Build, reason: str, *, db: Database, streams: Streams, log_writer: LogWriter, clock: Clock
+) -> None:
+    failed = replace(started, status=BuildStatus.FAILED, failure=reason, updated_at=clock.now())
+    async with db.transaction() as tx:
+        await update_build(tx, failed)
+    await streams.append(started.id, f" !     {reason}\n".encode())
+    await streams.finish(started.id)
+    await tell(app.id, "api", f"Build failed: {reason}", log_writer=log_writer, clock=clock, source="app")

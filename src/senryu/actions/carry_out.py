@@ -1,0 +1,158 @@
+"""Carrying out the steps that `core.formation.steps` decided."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from ..core import codes, limits
+from ..core.app import App
+from ..core.clock import Clock
+from ..core.dyno import Dyno, DynoKind, DynoState, Engine
+from ..core.formation import Become, Drain, FailRelease, Forget, Kill, Retire, Start, Step, Terminate, Wanted
+from ..core.formation import ProcessType as Entry
+from ..core.log_line import LogWriter
+from ..core.release import ReleaseStatus
+from ..store.database import Database
+from ..store.dynos import delete_dyno, list_dynos, set_dyno
+from ..store.releases import update_status
+from ..store.vault import Vault
+from .start_dyno import record, start_dyno
+from .tell import tell
+
+ONE_OFF_KEPT_S = 600.0
+_WHY = {
+    "release": "Restarting",
+    "restart": "Restarting",
+    "stop": "Stopping",
+    "cycle": "Cycling",
+    "scale": "Scaling down",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What steps are carried out with. `read_out` waits until all that a dyno wrote is in the log."""
+
+    db: Database
+    vault: Vault
+    engine: Engine
+    log_writer: LogWriter
+    clock: Clock
+    read_out: Callable[[UUID], Awaitable[None]]
+
+
+async def carry_out(step: Step, app: App, wanted: Wanted, sizes: dict[str, Entry], *, hands: Hands) -> None:
+    """One step. Raises: Unavailable when a part does not answer; the step is then decided anew."""
+    match step:
+        case Start():
+            await _start(step, app, wanted, sizes, hands)
+        case Become():
+            await _become(step, app, hands)
+        case Retire(dyno, why):
+            async with hands.db.transaction() as tx:
+                await set_dyno(tx, dyno.id, retiring=why)
+            if why == "cycle":
+                await _say(app, dyno, hands, _WHY[why])
+        case Drain(dyno):
+            async with hands.db.transaction() as tx:
+                await set_dyno(tx, dyno.id, drained_at=hands.clock.now())
+        case Terminate(dyno):
+            await _terminate(dyno, app, hands)
+        case Kill(dyno, reason):
+            await _kill(dyno, reason, app, hands)
+        case Forget(dyno):
+            await forget(dyno, hands)
+        case FailRelease():
+            await _fail_release(step, app, hands)
+
+
+async def _say(app: App, dyno: Dyno, hands: Hands, *texts: str) -> None:
+    await tell(app.id, dyno.name, *texts, log_writer=hands.log_writer, clock=hands.clock)
+
+
+async def _start(step: Start, app: App, wanted: Wanted, sizes: dict[str, Entry], hands: Hands) -> None:
+    release = wanted.release
+    assert release is not None, "steps() starts nothing without a release"
+    dyno = record(
+        app,
+        release,
+        kind=DynoKind.FORMATION,
+        type=step.type,
+        number=step.number,
+        command=release.process_types[step.type],
+        size=sizes[step.type].size,
+        clock=hands.clock,
+        crashes=step.crashes,
+    )
+    await start_dyno(
+        app,
+        release,
+        dyno,
+        is_new=True,
+        db=hands.db,
+        vault=hands.vault,
+        engine=hands.engine,
+        log_writer=hands.log_writer,
+        clock=hands.clock,
+    )
+
+
+async def _become(step: Become, app: App, hands: Hands) -> None:
+    dyno, now = step.dyno, hands.clock.now()
+    if step.state is DynoState.UP:
+        async with hands.db.transaction() as tx:
+            await set_dyno(tx, dyno.id, state=DynoState.UP, changed_at=now)
+        await _say(app, dyno, hands, f"State changed from {dyno.state.value} to up")
+        return
+    await hands.read_out(dyno.id)
+    was_healthy = dyno.state is DynoState.UP and (now - dyno.changed_at).total_seconds() >= limits.CRASH_FORGIVEN_AFTER_S
+    crashes = (0 if was_healthy else dyno.crashes) + 1 if step.state is DynoState.CRASHED else dyno.crashes
+    texts = []
+    if step.reason == "R15":
+        texts.append(codes.R15)
+    if step.exit_code is not None:
+        texts.append(f"Process exited with status {step.exit_code}")
+    texts.append(f"State changed from {dyno.state.value} to {step.state.value}")
+    await _say(app, dyno, hands, *texts)
+    kept = {} if dyno.kind is DynoKind.FORMATION else {"expires_at": now + timedelta(seconds=ONE_OFF_KEPT_S)}
+    async with hands.db.transaction() as tx:
+        await set_dyno(
+            tx, dyno.id, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code, crashes=crashes, **kept
+        )
+    await hands.engine.remove(dyno.id)
+
+
+async def _terminate(dyno: Dyno, app: App, hands: Hands) -> None:
+    async with hands.db.transaction() as tx:
+        await set_dyno(tx, dyno.id, stopped_at=hands.clock.now())
+    texts = [_WHY[dyno.retiring]] if dyno.retiring in ("release", "restart", "stop") else []
+    await _say(app, dyno, hands, *texts, "Stopping all processes with SIGTERM")
+    await hands.engine.signal(dyno.id, "TERM")
+
+
+async def _kill(dyno: Dyno, reason: str, app: App, hands: Hands) -> None:
+    async with hands.db.transaction() as tx:
+        await set_dyno(tx, dyno.id, killed_at=hands.clock.now())
+    await _say(app, dyno, hands, codes.R10 if reason == "R10" else codes.R12, "Stopping process with SIGKILL")
+    await hands.engine.signal(dyno.id, "KILL")
+
+
+async def forget(dyno: Dyno, hands: Hands) -> None:
+    """Deletes a dyno's traces, then its record: in this order, so that a crash between leaves a record that is deleted again."""
+    await hands.engine.remove(dyno.id)
+    async with hands.db.transaction() as tx:
+        await delete_dyno(tx, dyno.id)
+
+
+async def _fail_release(step: FailRelease, app: App, hands: Hands) -> None:
+    release, now = step.release, hands.clock.now()
+    async with hands.db.transaction() as tx:
+        await update_status(tx, release.id, ReleaseStatus.FAILED, now, failure=step.because)
+        for dyno in await list_dynos(tx, app.id):
+            if dyno.retiring == "release" and dyno.stopped_at is None and dyno.release_id != release.id:
+                await set_dyno(tx, dyno.id, retiring=None, drained_at=None)
+    text = f"Release v{release.version} failed: {step.because}; the release before it goes on serving"
+    await tell(app.id, "api", text, log_writer=hands.log_writer, clock=hands.clock, source="app")

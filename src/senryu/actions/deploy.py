@@ -1,0 +1,176 @@
+"""Deploying: build, release, roll out. `git push` and the builds API come through here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+from ..core import limits
+from ..core.account import Account
+from ..core.app import App
+from ..core.build import Build, Builder, BuildFailed, Built, Streams
+from ..core.clock import Clock
+from ..core.errors import PlatformError
+from ..core.formation import Supervision
+from ..core.log_line import LogWriter
+from ..core.release import Release, ReleaseStatus
+from ..core.slug import Slug
+from ..store.builds import find_build, update_build
+from ..store.database import Database
+from ..store.releases import find_release, list_releases, update_status
+from ..store.vault import Vault
+from .build import Output, build
+from .release import Draft, release
+
+
+async def deploy(
+    app: App,
+    started: Build,
+    output: Output,
+    *,
+    by: Account,
+    default_size: str,
+    web_url: str,
+    db: Database,
+    vault: Vault,
+    builder: Builder,
+    streams: Streams,
+    log_writer: LogWriter,
+    supervision: Supervision,
+    clock: Clock,
+) -> Release:
+    """Carries a begun build through to a release that serves.
+
+    Raises: BuildFailed when the source cannot be built, the release phase fails, or web dynos do not come up while the release before
+    serves on; nothing has changed for visitors then.
+    """
+    began = clock.monotonic()
+    done, slug, built = await build(
+        app,
+        started,
+        output,
+        by=by,
+        db=db,
+        vault=vault,
+        builder=builder,
+        streams=streams,
+        log_writer=log_writer,
+        clock=clock,
+    )
+    build_s = clock.monotonic() - began
+
+    async def say(text: str) -> None:
+        await streams.append(done.id, text.encode())
+        await output(text.encode())
+
+    try:
+        await say("-----> Launching...\n")
+        made = await _release(
+            app,
+            slug,
+            built,
+            done,
+            by=by,
+            default_size=default_size,
+            db=db,
+            vault=vault,
+            log_writer=log_writer,
+            supervision=supervision,
+            clock=clock,
+        )
+        released_s = clock.monotonic() - began - build_s
+        await say(f"       Released v{made.version}\n")
+        if made.status is ReleaseStatus.PENDING:
+            made = await _run_phase(made, output, streams=streams, supervision=supervision)
+        trouble = await supervision.rolled_out(made, limits.BOOT_TIMEOUT_S + limits.START_TIMEOUT_S)
+        timing = {"build_s": build_s, "release_s": released_s, "roll_out_s": clock.monotonic() - began - build_s - released_s}
+        await _judge(made, trouble, timing, say, web_url, db=db, vault=vault, clock=clock)
+    except PlatformError as problem:
+        await say(f" !     {problem.message}\n")
+        raise
+    finally:
+        await streams.finish(done.id)
+    return made
+
+
+async def _release(
+    app: App,
+    slug: Slug,
+    built: Built,
+    done: Build,
+    *,
+    by: Account,
+    default_size: str,
+    db: Database,
+    vault: Vault,
+    log_writer: LogWriter,
+    supervision: Supervision,
+    clock: Clock,
+) -> Release:
+    async with db.reading() as tx:
+        is_first = not any(old.slug_id for old in await list_releases(tx, app.id, vault=vault))
+    asked: Mapping[str, str] = built.config_vars if is_first else {}
+    description = f"Deploy {slug.commit[:8]}" if slug.commit else "Deploy"
+
+    def draft(latest: Release | None) -> Draft:
+        config = {**asked, **(latest.config_vars if latest else {})}
+        return Draft(description, config, slug, slug.process_types, slug.commit)
+
+    made = await release(
+        app,
+        draft,
+        by=by,
+        default_size=default_size,
+        db=db,
+        vault=vault,
+        log_writer=log_writer,
+        supervision=supervision,
+        clock=clock,
+    )
+    assert made is not None
+    async with db.transaction() as tx:
+        stored = await find_build(tx, app.id, done.id)
+        if stored is not None:
+            await update_build(tx, replace(stored, release_id=made.id, updated_at=clock.now()))
+    return made
+
+
+async def _run_phase(made: Release, output: Output, *, streams: Streams, supervision: Supervision) -> Release:
+    """Streams the release phase to whoever caused it. Raises: BuildFailed when it fails."""
+    await output(b"-----> Running release command...\n")
+    await streams.begin(made.id)
+    supervision.wake(made.app_id)
+    settling = asyncio.ensure_future(supervision.settled(made, limits.RELEASE_PHASE_TIMEOUT_S + limits.START_TIMEOUT_S))
+    try:
+        async for chunk in streams.read(made.id):
+            await output(chunk)
+        settled = await settling
+    finally:
+        settling.cancel()
+    if settled.status is ReleaseStatus.FAILED:
+        raise BuildFailed(f"Release v{made.version} failed: {settled.failure}. The release before it goes on running.")
+    return settled
+
+
+async def _judge(
+    made: Release,
+    trouble: str | None,
+    timing: Mapping[str, float],
+    say: Callable[[str], Awaitable[None]],
+    web_url: str,
+    *,
+    db: Database,
+    vault: Vault,
+    clock: Clock,
+) -> None:
+    """Says how the roll-out went. A first deploy that does not boot stands (there is nothing to keep); a later one has failed."""
+    async with db.transaction() as tx:
+        now = await find_release(tx, made.app_id, made.id, vault=vault)
+        if now is not None:
+            await update_status(tx, made.id, now.status, clock.now(), timing=timing)
+    if now is None or now.status is ReleaseStatus.FAILED:
+        raise BuildFailed(f"Release v{made.version} did not start: {trouble}. The release before it goes on serving; see `senryu logs`.")
+    if trouble is not None:
+        await say(f" !     v{made.version} is released, but {trouble}. See `senryu logs`.\n")
+    await say(f"       {web_url} deployed to Senryu\n")

@@ -1,0 +1,112 @@
+"""Making releases: the one way in which code and config of an app change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from ..core.account import Account
+from ..core.app import App
+from ..core.clock import Clock
+from ..core.config_var import ConfigVars
+from ..core.dyno_size import size_named
+from ..core.errors import NotFound
+from ..core.formation import ProcessType, Supervision, first_quantity
+from ..core.log_line import LogWriter
+from ..core.release import Release, ReleaseStatus, needs_release_phase
+from ..core.slug import Slug
+from ..store.apps import lock_app, update_app
+from ..store.database import Database, Transaction
+from ..store.formation import list_formation, set_process_type
+from ..store.releases import append_release, latest_release
+from ..store.vault import Vault
+from .tell import tell
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a release is to be: `slug` None keeps the code there is; `process_types` None those there are."""
+
+    description: str
+    config_vars: ConfigVars
+    slug: Slug | None = None
+    process_types: Mapping[str, str] | None = None
+    commit: str | None = None
+
+
+def _drawn(app: App, draft: Draft, latest: Release | None, by: Account, clock: Clock) -> Release:
+    slug, now = draft.slug, clock.now()
+    process_types = draft.process_types if draft.process_types is not None else latest.process_types if latest else {}
+    slug_id = slug.id if slug else latest.slug_id if latest else None
+    pending = needs_release_phase(process_types, slug_id)
+    return Release(
+        id=uuid4(),
+        app_id=app.id,
+        version=0,
+        status=ReleaseStatus.PENDING if pending else ReleaseStatus.SUCCEEDED,
+        description=draft.description,
+        user_id=by.id,
+        config_vars=dict(draft.config_vars),
+        process_types=dict(process_types),
+        slug_id=slug_id,
+        slug_checksum=slug.checksum if slug else latest.slug_checksum if latest else None,
+        stack=slug.stack if slug else latest.stack if latest else app.stack,
+        brings_code=slug is not None,
+        created_at=now,
+        updated_at=now,
+        commit=draft.commit if slug else latest.commit if latest else None,
+    )
+
+
+async def _name_new_types(tx: Transaction, app: App, release: Release, default_size: str, clock: Clock) -> None:
+    known = {entry.type for entry in await list_formation(tx, app.id)}
+    now = clock.now()
+    for process_type in release.process_types:
+        if process_type not in known:
+            size = size_named(default_size).name
+            await set_process_type(tx, ProcessType(uuid4(), app.id, process_type, first_quantity(process_type), size, now, now))
+
+
+async def release(
+    app: App,
+    draft_of: Callable[[Release | None], Draft | None],
+    *,
+    by: Account,
+    default_size: str,
+    db: Database,
+    vault: Vault,
+    log_writer: LogWriter,
+    supervision: Supervision,
+    clock: Clock,
+) -> Release | None:
+    """The app's next release, drawn from the latest one while no other change can come between.
+
+    Takes: `draft_of`, from the latest release to what the next is to be, None when nothing changes.
+    Gives: the release, `pending` when it has a release phase (supervise runs it), or None. Raises: what `draft_of` raises, NotFound.
+    """
+    async with db.transaction() as tx:
+        held = await lock_app(tx, app.id)
+        if held is None:
+            raise NotFound("Couldn't find that app.")
+        latest = await latest_release(tx, app.id, vault=vault)
+        draft = draft_of(latest)
+        if draft is None:
+            return None
+        made = await append_release(tx, _drawn(held, draft, latest, by, clock), vault=vault)
+        await _name_new_types(tx, held, made, default_size, clock)
+        slug_size = draft.slug.size_bytes if draft.slug else held.slug_size_bytes
+        described = draft.slug.buildpack_provided_description if draft.slug else held.buildpack_provided_description
+        changed = replace(
+            held,
+            released_at=made.created_at,
+            slug_size_bytes=slug_size,
+            buildpack_provided_description=described,
+            stack=made.stack,
+            updated_at=made.created_at,
+        )
+        await update_app(tx, changed)
+    lines = (f"{made.description} by user {by.email}", f"Release v{made.version} created by user {by.email}")
+    await tell(app.id, "api", *lines, log_writer=log_writer, clock=clock, source="app")
+    supervision.wake(app.id)
+    return made

@@ -1,0 +1,99 @@
+"""One-off dynos: a command run once with the current release's code and config.
+
+Source: https://devcenter.heroku.com/articles/one-off-dynos
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from ..core import limits
+from ..core.account import Account
+from ..core.app import App
+from ..core.clock import Clock
+from ..core.config_var import checked_key
+from ..core.dyno import Dyno, DynoKind, Engine
+from ..core.dyno_size import size_named
+from ..core.errors import Invalid
+from ..core.formation import Supervision
+from ..core.log_line import LogWriter
+from ..store.database import Database
+from ..store.dynos import TerminalWish, create_dyno, list_dynos
+from ..store.releases import current_release
+from ..store.vault import Vault
+from .start_dyno import record, start_dyno
+from .tell import tell
+
+COMMAND_MAX_BYTES = 32 * 1024
+
+
+def _expanded(command: str, process_types: Mapping[str, str]) -> str:
+    """A command that is the name of a process type, alone or with arguments, runs that type's command."""
+    first, _, rest = command.strip().partition(" ")
+    if first in process_types and first not in ("web", "release"):
+        return f"{process_types[first]} {rest}".strip()
+    return command
+
+
+async def run(
+    app: App,
+    command: str,
+    *,
+    env: Mapping[str, str],
+    wish: TerminalWish,
+    size: str,
+    by: Account,
+    db: Database,
+    vault: Vault,
+    engine: Engine,
+    log_writer: LogWriter,
+    supervision: Supervision,
+    clock: Clock,
+    type: str = "run",
+) -> Dyno:
+    """Starts a one-off dyno; with `wish.attach` its program begins when a terminal is attached.
+
+    Raises: Invalid when nothing is deployed, the command is empty or too long, or too many one-offs run.
+    """
+    if not command.strip() or "\0" in command or len(command.encode()) > COMMAND_MAX_BYTES:
+        raise Invalid("The command is empty or longer than 32 KB; give one such as `bash`.")
+    for key in env:
+        checked_key(key)
+    async with db.transaction() as tx:
+        release = await current_release(tx, app.id, vault=vault)
+        if release is None or release.slug_id is None:
+            raise Invalid(f"Nothing is deployed to {app.name} yet; push code first.", app=app.name)
+        live = [dyno for dyno in await list_dynos(tx, app.id) if dyno.kind is DynoKind.ONE_OFF and dyno.ended_at is None]
+        if len(live) >= limits.ONE_OFF_DYNOS_PER_APP_MAX:
+            raise Invalid(f"{app.name} already runs {len(live)} one-off dynos; stop one with `senryu ps:stop`.", app=app.name)
+        taken = {dyno.number for dyno in live}
+        number = next(roll for roll in iter(lambda: 1000 + secrets.randbelow(9000), None) if roll not in taken)
+        dyno = record(
+            app,
+            release,
+            kind=DynoKind.ONE_OFF,
+            type=type,
+            number=number,
+            command=_expanded(command, release.process_types),
+            size=size_named(size).name,
+            clock=clock,
+            lives_s=limits.ONE_OFF_MAX_S,
+        )
+        await create_dyno(tx, dyno, env=env, terminal=wish, vault=vault)
+    told = f"Starting process with command `{command[:200]}` by user {by.email}"
+    await tell(app.id, "api", told, log_writer=log_writer, clock=clock, source="app")
+    await start_dyno(app, release, dyno, is_new=False, db=db, vault=vault, engine=engine, log_writer=log_writer, clock=clock)
+    supervision.wake(app.id)
+    return dyno
+
+
+def terminal_wish(env: Mapping[str, str], *, attach: bool, tty: bool) -> tuple[TerminalWish, dict[str, str]]:
+    """The terminal a client asks for by TERM, COLUMNS and LINES, and the environment without the latter two."""
+
+    def number(key: str, default: int) -> int:
+        text = env.get(key, "")
+        return min(max(int(text), 1), 1000) if text.isdigit() and int(text) > 0 else default
+
+    wish = TerminalWish(attach, attach and tty, number("COLUMNS", 80), number("LINES", 24))
+    return wish, {key: value for key, value in env.items() if key not in ("COLUMNS", "LINES")}

@@ -1,0 +1,76 @@
+"""Changing how many dynos of which size run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..core.account import Account
+from ..core.app import App
+from ..core.clock import Clock
+from ..core.dyno_size import size_named
+from ..core.errors import Invalid
+from ..core.formation import NOT_SCALABLE, ProcessType, Supervision, next_quantity
+from ..core.log_line import LogWriter
+from ..store.apps import lock_app
+from ..store.database import Database
+from ..store.dynos import list_dynos, set_dyno
+from ..store.formation import list_formation, set_process_type
+from ..store.releases import latest_release
+from ..store.vault import Vault
+from .tell import tell
+
+
+@dataclass(frozen=True, slots=True)
+class FormationChange:
+    """`web=2:standard-2x`; None leaves what is."""
+
+    type: str
+    quantity: str | int | None = None
+    size: str | None = None
+
+
+def _after(entry: ProcessType, change: FormationChange) -> ProcessType:
+    quantity = entry.quantity if change.quantity is None else next_quantity(entry.quantity, change.quantity)
+    size = entry.size if change.size is None else size_named(change.size).name
+    return replace(entry, quantity=quantity, size=size)
+
+
+async def scale(
+    app: App,
+    changes: Sequence[FormationChange],
+    *,
+    by: Account,
+    db: Database,
+    vault: Vault,
+    log_writer: LogWriter,
+    supervision: Supervision,
+    clock: Clock,
+) -> list[ProcessType]:
+    """Changes the formation; dynos follow. Dynos whose size changed are replaced.
+
+    Gives: the whole formation. Raises: Invalid for a type the Procfile does not name, a bad quantity or size.
+    """
+    now = clock.now()
+    told: list[str] = []
+    async with db.transaction() as tx:
+        await lock_app(tx, app.id)
+        latest = await latest_release(tx, app.id, vault=vault)
+        known = {entry.type: entry for entry in await list_formation(tx, app.id)}
+        named = latest.process_types if latest else {}
+        for change in changes:
+            if change.type not in named or change.type in NOT_SCALABLE or change.type not in known:
+                types = ", ".join(name for name in named if name not in NOT_SCALABLE) or "none yet; deploy first"
+                raise Invalid(f"Couldn't find that process type ({change.type}). {app.name} has: {types}.", app=app.name)
+            after = replace(_after(known[change.type], change), updated_at=now)
+            if after.size != known[change.type].size:
+                for dyno in await list_dynos(tx, app.id):
+                    if dyno.type == change.type and dyno.size != after.size and dyno.retiring is None:
+                        await set_dyno(tx, dyno.id, retiring="restart")
+            known[change.type] = after
+            await set_process_type(tx, after)
+            told.append(f"{after.type}@{after.quantity}:{after.size}")
+    if told:
+        await tell(app.id, "api", f"Scaled to {' '.join(told)} by user {by.email}", log_writer=log_writer, clock=clock, source="app")
+        supervision.wake(app.id)
+    return [known[name] for name in sorted(known)]

@@ -1,0 +1,52 @@
+"""Who else works on an app."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from ..core.account import Account, checked_email
+from ..core.app import App
+from ..core.clock import Clock
+from ..core.collaborator import Collaborator
+from ..core.errors import Invalid, NotFound
+from ..core.limits import COLLABORATORS_PER_APP_MAX
+from ..core.log_line import LogWriter
+from ..store.accounts import find_account
+from ..store.apps import add_collaborator, find_collaborator, list_collaborators, remove_collaborator
+from ..store.database import Database
+from .tell import tell
+
+
+async def share(
+    app: App, email: str, *, by: Account, db: Database, log_writer: LogWriter, clock: Clock
+) -> tuple[Collaborator, Account]:
+    """Lets another account work on the app. Raises: NotFound for an unknown address, Invalid when it has access already."""
+    now = clock.now()
+    async with db.transaction() as tx:
+        account = await find_account(tx, checked_email(email))
+        if account is None:
+            raise NotFound(f"There is no account for {email}; its owner must register first.")
+        if account.id == app.owner_id or await find_collaborator(tx, app.id, account.id):
+            raise Invalid(f"{email} already has access to {app.name}.", app=app.name)
+        if len(await list_collaborators(tx, app.id)) >= COLLABORATORS_PER_APP_MAX:
+            raise Invalid(f"{app.name} has {COLLABORATORS_PER_APP_MAX} collaborators already; remove one first.", app=app.name)
+        made = Collaborator(uuid4(), app.id, account.id, now, now)
+        await add_collaborator(tx, made)
+    await tell(app.id, "api", f"Add {email} as collaborator by user {by.email}", log_writer=log_writer, clock=clock, source="app")
+    return made, account
+
+
+async def unshare(
+    app: App, email: str, *, by: Account, db: Database, log_writer: LogWriter, clock: Clock
+) -> tuple[Collaborator, Account]:
+    """Takes a collaborator's access away. Raises: NotFound, Invalid for the owner."""
+    async with db.transaction() as tx:
+        account = await find_account(tx, email)
+        if account is not None and account.id == app.owner_id:
+            raise Invalid(f"{email} owns {app.name}; the owner's access cannot be removed.", app=app.name)
+        found = await find_collaborator(tx, app.id, account.id) if account else None
+        if account is None or found is None:
+            raise NotFound(f"{email[:80]} is not a collaborator of {app.name}.", app=app.name)
+        await remove_collaborator(tx, found.id)
+    await tell(app.id, "api", f"Remove {email} from collaborators by user {by.email}", log_writer=log_writer, clock=clock, source="app")
+    return found, account

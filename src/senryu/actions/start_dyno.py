@@ -1,0 +1,122 @@
+"""Starting one dyno: its record, its environment, its order to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from ..core import limits
+from ..core.app import App
+from ..core.clock import Clock
+from ..core.dyno import BASE_ENV, Dyno, DynoKind, DynoOrder, DynoState, Engine, port_of
+from ..core.dyno_size import size_named
+from ..core.log_line import LogWriter
+from ..core.release import Release
+from ..store.database import Database
+from ..store.dynos import TerminalWish, create_dyno, start_wish
+from ..store.vault import Vault
+from .tell import tell
+
+
+def environment(app: App, release: Release, dyno: Dyno, extra: Mapping[str, str]) -> dict[str, str]:
+    """What a dyno's processes find: defaults, config vars over them, what the platform alone decides over all.
+
+    Source: Dev Center, dyno-metadata; reliability.md 4.7.
+    """
+    size = size_named(dyno.size)
+    return {
+        **BASE_ENV,
+        "DYNO_RAM": str(size.memory_bytes // limits.MIB),
+        "HEROKU_APP_ID": str(app.id),
+        "HEROKU_APP_NAME": app.name,
+        "HEROKU_RELEASE_VERSION": f"v{release.version}",
+        "HEROKU_RELEASE_CREATED_AT": release.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **({"HEROKU_SLUG_COMMIT": release.commit, "HEROKU_BUILD_COMMIT": release.commit} if release.commit else {}),
+        **release.config_vars,
+        **extra,
+        "DYNO": dyno.name,
+        "PORT": str(dyno.port),
+        "PS": dyno.name,
+    }
+
+
+def record(
+    app: App,
+    release: Release,
+    *,
+    kind: DynoKind,
+    type: str,
+    number: int,
+    command: str,
+    size: str,
+    clock: Clock,
+    crashes: int = 0,
+    lives_s: float | None = None,
+    id: UUID | None = None,
+) -> Dyno:
+    """A dyno's record, not started yet."""
+    dyno_id, now = id or uuid4(), clock.now()
+    return Dyno(
+        id=dyno_id,
+        app_id=app.id,
+        kind=kind,
+        type=type,
+        number=number,
+        release_id=release.id,
+        release_version=release.version,
+        command=command,
+        size=size,
+        state=DynoState.STARTING,
+        port=port_of(dyno_id),
+        created_at=now,
+        changed_at=now,
+        crashes=crashes,
+        expires_at=now + timedelta(seconds=lives_s) if lives_s else None,
+    )
+
+
+def order_of(app: App, release: Release, dyno: Dyno, env: Mapping[str, str], wish: TerminalWish) -> DynoOrder:
+    """What the engine is told."""
+    size = size_named(dyno.size)
+    return DynoOrder(
+        id=dyno.id,
+        app_id=app.id,
+        app_name=app.name,
+        name=dyno.name,
+        kind=dyno.kind,
+        command=dyno.command,
+        env=env,
+        slug=release.slug_checksum,
+        stack=release.stack,
+        memory_bytes=size.memory_bytes,
+        cpu_shares=size.cpu_shares,
+        pids=size.pids,
+        disk_bytes=limits.DYNO_DISK_BYTES,
+        port=dyno.port,
+        tty=wish.tty,
+        stdin=wish.attach,
+        columns=wish.columns,
+        lines=wish.lines,
+    )
+
+
+async def start_dyno(
+    app: App, release: Release, dyno: Dyno, *, is_new: bool, db: Database, vault: Vault, engine: Engine, log_writer: LogWriter, clock: Clock
+) -> None:
+    """Stores the record (when new) and has the engine start the dyno. Repeating it for a record without a dyno is safe.
+
+    Raises: Invalid, Unavailable as the engine does.
+    """
+    if is_new:
+        async with db.transaction() as tx:
+            await create_dyno(tx, dyno)
+        extra: dict[str, str] = {}
+        wish = TerminalWish()
+    else:
+        async with db.reading() as tx:
+            extra, wish = await start_wish(tx, dyno.id, vault=vault)
+    env = environment(app, release, dyno, extra)
+    shown = dyno.command.replace("${PORT}", str(dyno.port)).replace("$PORT", str(dyno.port))
+    await tell(app.id, dyno.name, f"Starting process with command `{shown}`", log_writer=log_writer, clock=clock)
+    await engine.start(order_of(app, release, dyno, env, wish))

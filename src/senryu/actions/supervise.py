@@ -1,0 +1,380 @@
+"""The one loop that makes what runs equal to what the database says. Level-triggered: it remembers nothing that it could not ask again.
+
+Deploys, scaling, restarts, crashes, cycling and recovery after kill -9 or a reboot are all this loop; what to do is decided by
+`core.formation.steps`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+
+from ..core import codes, limits
+from ..core.app import App
+from ..core.build import Streams
+from ..core.clock import Clock
+from ..core.dyno import Dyno, DynoKind, DynoState, Engine, ObservedDyno, OutputReader
+from ..core.dyno_size import size_named
+from ..core.errors import NotFound, PlatformError, Unavailable
+from ..core.formation import FailRelease, Forget, ProcessType, Wanted, is_rolled_out, next_look_s, quantities, steps
+from ..core.log_line import LogWriter
+from ..core.release import Release, ReleaseStatus
+from ..core.route import Route, Router
+from ..store.apps import find_app, list_apps
+from ..store.database import Database
+from ..store.domains import list_domains
+from ..store.dynos import all_dyno_ids, find_dyno, list_dynos, start_wish
+from ..store.formation import list_formation
+from ..store.releases import current_release, find_release, list_pending_releases
+from ..store.vault import Vault
+from .carry_out import Hands, carry_out
+from .release_phase import run_release_phase
+from .route_app import route_of
+from .start_dyno import start_dyno
+from .tell import tell
+
+SWEEP_S = 20.0
+_ROUNDS_MAX = 100
+_log = structlog.get_logger("supervise")
+
+
+class Followers(Protocol):
+    """Brings what dynos write into the apps' logs."""
+
+    def follow(self, app_id: UUID, dyno_id: UUID, dyno_name: str) -> None:
+        """Starts (once) to read a dyno's output into the log."""
+
+    async def read_out(self, dyno_id: UUID) -> None:
+        """Waits, within a limit, until everything an ended dyno wrote is in the log."""
+
+
+class Supervisor:
+    """Runs the loop for all apps. Use as `async with`; implements core.formation.Supervision."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        vault: Vault,
+        engine: Engine,
+        output: OutputReader,
+        router: Router,
+        log_writer: LogWriter,
+        streams: Streams,
+        followers: Followers,
+        clock: Clock,
+        platform_domain: str,
+    ) -> None:
+        self._db, self._vault, self._engine, self._output, self._router = db, vault, engine, output, router
+        self._log_writer, self._streams, self._followers, self._clock = log_writer, streams, followers, clock
+        self._platform_domain = platform_domain
+        self._hands = Hands(db, vault, engine, log_writer, clock, followers.read_out)
+        self._seen: dict[UUID, ObservedDyno] = {}
+        self._routed: dict[UUID, Route] = {}
+        self._bells: dict[UUID, asyncio.Event] = {}
+        self._phases: set[UUID] = set()
+        self._one_offs: set[UUID] = set()
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_ready = asyncio.Event()
+
+    async def __aenter__(self) -> Supervisor:
+        self.undertake("supervise:changes", self._watch())
+        self.undertake("supervise:sweep", self._sweep())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def undertake(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """See Supervision."""
+        task = asyncio.create_task(self._guarded(name, work), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            _log.exception("task failed", task=name)
+
+    def wake(self, app_id: UUID) -> None:
+        """See Supervision."""
+        bell = self._bells.get(app_id)
+        if bell is None:
+            bell = self._bells[app_id] = asyncio.Event()
+            self.undertake(f"supervise:{app_id}", self._look_after(app_id, bell))
+        bell.set()
+
+    async def _watch(self) -> None:
+        while True:
+            with suppress(Unavailable):
+                async for seen in self._engine.changes():
+                    self._see(seen)
+                    self.wake(seen.app_id)
+            await self._clock.sleep(0.5)
+
+    def _see(self, seen: ObservedDyno) -> None:
+        self._seen[seen.id] = seen
+        if seen.kind in (DynoKind.FORMATION, DynoKind.RELEASE):
+            self._followers.follow(seen.app_id, seen.id, seen.name)
+        elif seen.kind is DynoKind.ONE_OFF and seen.id not in self._one_offs:
+            self._one_offs.add(seen.id)
+            self.undertake(f"follow:{seen.name}", self._follow_one_off(seen))
+
+    async def _follow_one_off(self, seen: ObservedDyno) -> None:
+        """Detached one-offs write to the log; what an attached one writes is its terminal's alone."""
+        async with self._db.reading() as tx:
+            _, wish = await start_wish(tx, seen.id, vault=self._vault)
+        if not wish.attach:
+            self._followers.follow(seen.app_id, seen.id, seen.name)
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await self._take_stock()
+                self._is_ready.set()
+                await self._clock.sleep(SWEEP_S)
+            except PlatformError as problem:
+                _log.warning("sweep failed", reason=problem.message)
+                await self._clock.sleep(0.5)
+
+    async def _take_stock(self) -> None:
+        """Asks engine and router what is, forgets what nobody wants, and has every app looked at."""
+        observed = await self._engine.dynos()
+        routes = await self._router.routes()
+        async with self._db.reading() as tx:
+            apps = await list_apps(tx)
+            recorded = await all_dyno_ids(tx)
+            pending = await list_pending_releases(tx, vault=self._vault)
+        self._seen = {seen.id: seen for seen in observed}
+        self._one_offs &= self._seen.keys()
+        self._routed = {route.app_id: route for route in routes}
+        known = {app.id for app in apps}
+        for seen in observed:
+            if seen.kind is not DynoKind.BUILD and seen.id not in recorded:
+                await self._engine.remove(seen.id)
+                self._seen.pop(seen.id, None)
+            else:
+                self._see(seen)
+        for route in routes:
+            if route.app_id not in known:
+                await self._router.remove(route.app_id)
+                self._routed.pop(route.app_id, None)
+        for release in pending:
+            self._start_phase(release)
+        for app in apps:
+            self.wake(app.id)
+        await self._check_memory()
+
+    def _start_phase(self, release: Release) -> None:
+        if release.id in self._phases:
+            return
+        self._phases.add(release.id)
+        self.undertake(f"release-phase:{release.id}", self._phase(release))
+
+    async def _phase(self, release: Release) -> None:
+        try:
+            async with self._db.reading() as tx:
+                app = await find_app(tx, release.app_id)
+            if app is not None:
+                await run_release_phase(
+                    app,
+                    release,
+                    db=self._db,
+                    vault=self._vault,
+                    engine=self._engine,
+                    output=self._output,
+                    streams=self._streams,
+                    supervision=self,
+                    log_writer=self._log_writer,
+                    clock=self._clock,
+                )
+        finally:
+            self._phases.discard(release.id)
+            await self._notify()
+
+    async def _look_after(self, app_id: UUID, bell: asyncio.Event) -> None:
+        """One app for as long as it exists."""
+        await self._is_ready.wait()
+        wait_s = 0.0
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), wait_s)
+            bell.clear()
+            try:
+                wait_s = await self._converge(app_id)
+            except NotFound:
+                break
+            except PlatformError as problem:
+                _log.warning("could not converge", app=str(app_id), reason=problem.message)
+                wait_s = 1.0
+            except Exception:
+                _log.exception("could not converge", app=str(app_id))
+                wait_s = 5.0
+            await self._notify()
+        self._bells.pop(app_id, None)
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _load(self, app_id: UUID) -> tuple[App, Wanted, dict[str, ProcessType], list[Dyno], list[str]]:
+        async with self._db.reading() as tx:
+            app = await find_app(tx, app_id)
+            if app is None:
+                raise NotFound("Couldn't find that app.")
+            release = await current_release(tx, app_id, vault=self._vault)
+            formation = await list_formation(tx, app_id)
+            dynos = await list_dynos(tx, app_id)
+            domains = [domain.hostname for domain in await list_domains(tx, app_id)]
+        wanted = Wanted(release, quantities(release, formation))
+        return app, wanted, {entry.type: entry for entry in formation}, dynos, domains
+
+    async def _converge(self, app_id: UUID) -> float:
+        """Steps until there are none; gives the seconds until the next look."""
+        for _ in range(_ROUNDS_MAX):
+            app, wanted, sizes, dynos, domains = await self._load(app_id)
+            await self._start_interrupted(app, wanted, dynos)
+            await self._route(app, wanted, dynos, domains)
+            active = await self._active(dynos)
+            todo = steps(wanted, dynos, self._seen, self._clock.now(), active)
+            if not todo:
+                return next_look_s(dynos, self._clock.now())
+            results = await asyncio.gather(
+                *(carry_out(step, app, wanted, sizes, hands=self._hands) for step in todo), return_exceptions=True
+            )
+            for step, result in zip(todo, results, strict=True):
+                if isinstance(step, Forget):
+                    self._seen.pop(step.dyno.id, None)
+                if isinstance(step, FailRelease):
+                    await self._notify()
+                if isinstance(result, BaseException):
+                    raise result
+        _log.error("no rest after many rounds", app=str(app_id))
+        return 1.0
+
+    async def _start_interrupted(self, app: App, wanted: Wanted, dynos: list[Dyno]) -> None:
+        """Dynos whose record was written but whose start a crash cut off."""
+        for dyno in dynos:
+            release = wanted.release
+            if dyno.kind is not DynoKind.FORMATION or dyno.state is not DynoState.STARTING or dyno.id in self._seen:
+                continue
+            known = {seen.id: seen for seen in await self._engine.dynos()}
+            if dyno.id in known:
+                self._see(known[dyno.id])
+                continue
+            if release is None or release.id != dyno.release_id:
+                async with self._db.reading() as tx:
+                    release = await find_release(tx, app.id, dyno.release_id, vault=self._vault)
+            if release is not None:
+                await start_dyno(
+                    app,
+                    release,
+                    dyno,
+                    is_new=False,
+                    db=self._db,
+                    vault=self._vault,
+                    engine=self._engine,
+                    log_writer=self._log_writer,
+                    clock=self._clock,
+                )
+
+    async def _route(self, app: App, wanted: Wanted, dynos: list[Dyno], domains: list[str]) -> None:
+        addresses = {id: seen.address for id, seen in self._seen.items() if seen.address and seen.is_running}
+        route = route_of(app, wanted, dynos, addresses, domains, self._platform_domain)
+        if self._routed.get(app.id) != route:
+            await self._router.apply(route)
+            self._routed[app.id] = route
+
+    async def _active(self, dynos: list[Dyno]) -> dict[UUID, int]:
+        draining = [dyno for dyno in dynos if dyno.drained_at is not None and dyno.stopped_at is None and dyno.ended_at is None]
+        return {dyno.id: await self._router.active_requests(dyno.id) for dyno in draining}
+
+    async def _check_memory(self) -> None:
+        """R14 for dynos above their quota, at every sweep, as Heroku repeats it."""
+        for seen in list(self._seen.values()):
+            if not seen.is_running or seen.memory_bytes == 0 or seen.kind is DynoKind.BUILD:
+                continue
+            async with self._db.reading() as tx:
+                dyno = await find_dyno(tx, seen.id)
+            if dyno is None:
+                continue
+            quota = size_named(dyno.size).memory_bytes
+            share = seen.memory_bytes / quota
+            if share > limits.MEMORY_WARN_RATIO:
+                used = f"Process running mem={seen.memory_bytes // limits.MIB}M({share:.1%})"
+                await tell(seen.app_id, seen.name, used, codes.R14, log_writer=self._log_writer, clock=self._clock)
+
+    async def rolled_out(self, release: Release, timeout_s: float) -> str | None:
+        """See Supervision."""
+        deadline = self._clock.monotonic() + timeout_s
+        while True:
+            _, wanted, _, dynos, _ = await self._load(release.app_id)
+            async with self._db.reading() as tx:
+                now = await find_release(tx, release.app_id, release.id, vault=self._vault)
+            if now is None or now.status is ReleaseStatus.FAILED:
+                return (now.failure if now else None) or "it was not released"
+            is_current = wanted.release is not None and wanted.release.id == release.id
+            if not is_current and wanted.release is not None and wanted.release.version > release.version:
+                return None
+            web = [dyno for dyno in dynos if dyno.type == "web" and dyno.release_id == release.id]
+            if is_current and is_rolled_out(wanted, web, "web") and self._is_routed(release.app_id, web):
+                return None
+            crashed = next((dyno for dyno in web if dyno.state is DynoState.CRASHED or dyno.crashes > 0), None)
+            if is_current and crashed is not None:
+                return f"{crashed.name} crashed during boot" + (
+                    f" (exit status {crashed.exit_code})" if crashed.exit_code is not None else ""
+                )
+            if not await self._wait_for_change(deadline):
+                return "its web dynos are not up yet"
+
+    def _is_routed(self, app_id: UUID, web: list[Dyno]) -> bool:
+        route = self._routed.get(app_id)
+        targets = {target.dyno_id for target in route.targets} if route else set()
+        return route is not None and (all(dyno.id in targets for dyno in web if dyno.is_live) or not route.targets)
+
+    async def settled(self, release: Release, timeout_s: float) -> Release:
+        """See Supervision."""
+        deadline = self._clock.monotonic() + timeout_s
+        if release.status is ReleaseStatus.PENDING:
+            self._start_phase(release)
+        while True:
+            async with self._db.reading() as tx:
+                now = await find_release(tx, release.app_id, release.id, vault=self._vault)
+            if now is None:
+                raise NotFound("The app was destroyed meanwhile.")
+            if now.status is not ReleaseStatus.PENDING:
+                return now
+            if not await self._wait_for_change(deadline):
+                raise Unavailable(f"The release phase of v{release.version} is still running; see `senryu releases:output`.")
+
+    async def ended(self, dyno_id: UUID, timeout_s: float) -> Dyno:
+        """See Supervision."""
+        deadline = self._clock.monotonic() + timeout_s
+        while True:
+            async with self._db.reading() as tx:
+                dyno = await find_dyno(tx, dyno_id)
+            if dyno is None:
+                raise NotFound("Couldn't find that dyno; its app was destroyed.")
+            if dyno.ended_at is not None:
+                return dyno
+            if not await self._wait_for_change(deadline):
+                raise Unavailable(f"{dyno.name} is still running.")
+
+    async def _wait_for_change(self, deadline: float) -> bool:
+        """Waits for any app to change, at most a second; whether there is time left."""
+        left_s = deadline - self._clock.monotonic()
+        if left_s <= 0:
+            return False
+        async with self._changed:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), min(left_s, 1.0))
+        return True

@@ -1,0 +1,100 @@
+"""Every setting, typed: flag, then environment, then file, then default.
+
+The file is `$SENRYU_HOME/senryu.toml`; a test keeps the manual's page equal to the table.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .core.errors import Invalid
+
+# name -> (environment variable, default, what it is)
+SETTINGS: dict[str, tuple[str, Any, str]] = {
+    "home": ("SENRYU_HOME", Path("/var/lib/senryu"), "directory of everything this copy keeps"),
+    "port": ("SENRYU_PORT", 8080, "plain HTTP port"),
+    "tls_port": ("SENRYU_TLS_PORT", 8443, "TLS port"),
+    "rendezvous_port": ("SENRYU_RENDEZVOUS_PORT", 0, "TLS port of attached one-off dynos; 0: the TLS port plus 1000"),
+    "domain": ("SENRYU_DOMAIN", "localhost", "apps answer at <app>.<domain>"),
+    "listen": ("SENRYU_LISTEN", "", "address to listen on; empty: 127.0.0.1 and ::1"),
+    "database_url": ("SENRYU_DATABASE_URL", "", "SQLAlchemy URL; empty: SQLite below the home"),
+    "default_size": ("SENRYU_DEFAULT_SIZE", "Standard-1X", "dyno size of new process types"),
+    "slots": ("SENRYU_ROUTER_SLOTS", 128, "apps the router has room for without a reload"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force."""
+
+    home: Path
+    port: int
+    tls_port: int
+    rendezvous_port: int
+    domain: str
+    listen: str
+    database_url: str
+    default_size: str
+    slots: int
+
+    @property
+    def api_url(self) -> str:
+        """Where clients on this machine reach the Platform API."""
+        return f"http://localhost{_suffix(self.port, 80)}"
+
+    def web_url(self, app_name: str) -> str:
+        """Where visitors reach an app."""
+        return f"http://{app_name}.{self.domain}{_suffix(self.port, 80)}/"
+
+    def git_url(self, app_name: str) -> str:
+        """Where pushes go."""
+        return f"{self.api_url}/{app_name}.git"
+
+
+def _suffix(port: int, default: int) -> str:
+    return "" if port == default else f":{port}"
+
+
+def _cast(name: str, value: Any, default: Any, where: str) -> Any:
+    if isinstance(default, int):
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            number = -1
+        if not 0 <= number <= 65535:
+            raise Invalid(f"The setting `{name}` ({where}) is `{value}`; use a number from 0 to 65535.")
+        return number
+    return Path(value).absolute() if isinstance(default, Path) else str(value)
+
+
+def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings from `flags` (None: not given), environment, file and defaults.
+
+    Raises: Invalid for an unknown key in the file or a value of the wrong kind.
+    """
+    home = Path(flags.get("home") or environment.get("SENRYU_HOME") or SETTINGS["home"][1]).absolute()
+    file = home / "senryu.toml"
+    written = tomllib.loads(file.read_text()) if file.is_file() else {}
+    for key in written:
+        if key not in SETTINGS:
+            raise Invalid(f"{file} has the unknown setting `{key}`. Settings are {', '.join(SETTINGS)}.")
+    values: dict[str, Any] = {}
+    for name, (variable, default, _) in SETTINGS.items():
+        if flags.get(name) is not None:
+            values[name] = _cast(name, flags[name], default, "flag")
+        elif environment.get(variable):
+            values[name] = _cast(name, environment[variable], default, variable)
+        elif name in written:
+            values[name] = _cast(name, written[name], default, str(file))
+        else:
+            values[name] = default
+    values["home"] = home
+    values["rendezvous_port"] = values["rendezvous_port"] or values["tls_port"] + 1000
+    values["database_url"] = values["database_url"] or f"sqlite+aiosqlite:///{home}/db/senryu.db"
+    assert set(values) == {field.name for field in fields(Settings)}
+    return Settings(**values)

@@ -1,0 +1,36 @@
+"""The collaborators that doors hand to actions. Fields only; actions never see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .config import Settings
+from .core.build import Builder, Streams
+from .core.clock import Clock
+from .core.dyno import Engine, OutputReader
+from .core.formation import Supervision
+from .core.log_line import LogReader, LogWriter
+from .core.route import Router
+from .core.slug import BlobStore
+from .store.database import Database
+from .store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What runs, by contract."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    signing_key: bytes
+    blobs: BlobStore
+    builder: Builder
+    engine: Engine
+    output: OutputReader
+    router: Router
+    log_writer: LogWriter
+    log_reader: LogReader
+    streams: Streams
+    supervision: Supervision
+    clock: Clock
