@@ -76,7 +76,9 @@ class FileLogs:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._syncing is not None:
             self._syncing.cancel()
-        await self._tasks.__aexit__(kind, error, trace)
+        is_cancelled = isinstance(error, asyncio.CancelledError)
+        # Any other error is the caller's own: a TaskGroup would wrap it into an ExceptionGroup.
+        await self._tasks.__aexit__(*((kind, error, trace) if is_cancelled else (None, None, None)))
         for stream in self._streams.values():
             stream.checkpoint()
             stream.close()

@@ -53,7 +53,9 @@ class Intake:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for task in [*self._dynos.values(), *([self._router] if self._router else [])]:
             task.cancel()
-        await self._tasks.__aexit__(kind, error, trace)
+        is_cancelled = isinstance(error, asyncio.CancelledError)
+        # Any other error is the caller's own: a TaskGroup would wrap it into an ExceptionGroup.
+        await self._tasks.__aexit__(*((kind, error, trace) if is_cancelled else (None, None, None)))
 
     def follow(self, app_id: UUID, dyno_id: UUID, dyno_name: str, outputs: OutputReader) -> None:
         """Takes a dyno's output from where the history stops, until the dyno has ended and all is read. Idempotent."""
