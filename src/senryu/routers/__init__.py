@@ -1,0 +1,1 @@
+"""Routers: take requests from outside to dynos. HAProxy, and memory for tests."""

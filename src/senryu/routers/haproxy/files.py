@@ -1,0 +1,71 @@
+"""The files HAProxy starts from, written so that a start at any moment finds whole ones."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from senryu.routers.haproxy.config import config_text
+from senryu.routers.haproxy.settings import RouterSettings
+from senryu.routers.haproxy.slots import Live, Server, app_value, map_text
+from senryu.routers.haproxy.tls import ensure_certificates
+
+_SHARED_FILE, _SHARED_FOLDER = 0o660, 0o2770  # senryud and HAProxy are different users of one group
+_BACKEND = re.compile(r"backend (be_[0-9]+) ")
+_SERVER = re.compile(r"  server (\S+) (\S+) maxconn [0-9]+( weight 0)?$")
+
+
+def write_start_files(settings: RouterSettings) -> None:
+    """Makes all that HAProxy needs for a start: configuration, maps, hold script, certificates, an empty request log.
+
+    What the files of an earlier run say about apps and dynos is kept, the rest is written anew: run it whenever settings or the
+    platform's version may have changed, before HAProxy is started. Idempotent; blocks. Raises OSError.
+    """
+    for folder in (settings.folder, settings.socket.parent):
+        folder.mkdir(mode=_SHARED_FOLDER, parents=True, exist_ok=True)
+    ensure_certificates(settings.tls, settings.domain)
+    old = settings.config.read_text() if settings.config.exists() else ""
+    slots = max(settings.slots, len(_BACKEND.findall(old)))
+    write_whole(settings.config, config_text(settings, slots, servers_in(old)))
+    write_whole(settings.hold, (Path(__file__).parent / "hold.lua").read_text())
+    for file in (settings.hosts, settings.apps, settings.error_pages, settings.maintenance_pages, settings.log):
+        if not file.exists():
+            file.touch(mode=_SHARED_FILE)
+            file.chmod(_SHARED_FILE)
+
+
+def save(settings: RouterSettings, live: Live, slots: int) -> None:
+    """Writes what is routed now, so that HAProxy would start with it. The configuration goes first: hosts name its slots. Blocks."""
+    write_whole(settings.config, config_text(settings, slots, live.servers))
+    write_whole(settings.error_pages, map_text(live.error_pages.items()))
+    write_whole(settings.maintenance_pages, map_text(live.maintenance_pages.items()))
+    write_whole(settings.apps, map_text((slot, app_value(app)) for slot, app in live.apps.items()))
+    write_whole(settings.hosts, map_text(live.hosts.items()))
+
+
+def servers_in(config: str) -> Mapping[str, tuple[Server, ...]]:
+    """The dynos that a configuration of ours names, by slot."""
+    found: dict[str, list[Server]] = {}
+    slot = ""
+    for line in config.splitlines():
+        if line.startswith("backend"):
+            named = _BACKEND.match(line)
+            slot = named[1] if named else ""
+        elif slot and (server := _SERVER.match(line)):
+            found.setdefault(slot, []).append(Server(server[1], server[2], is_draining=server[3] is not None))
+    return {slot: tuple(servers) for slot, servers in found.items()}
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a file in one step; it is on disk before it has its name. Does nothing when it says the same already."""
+    if path.exists() and path.read_text() == text:
+        return
+    new = path.with_name(f".{path.name}.new")
+    with new.open("w") as file:
+        os.fchmod(file.fileno(), _SHARED_FILE)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)

@@ -1,0 +1,74 @@
+"""HAProxy's answers about what it routes, read into `Live`. Text only.
+
+Source: https://docs.haproxy.org/2.6/management.html#9.3 (show map, show servers state, show servers conn, show backend)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from senryu.routers.haproxy.settings import RouterSettings
+from senryu.routers.haproxy.slots import Live, Server, app_from
+
+_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
+_DRAIN = 0x08 | 0x10
+
+
+def questions(settings: RouterSettings) -> list[str]:
+    """What to ask for `live_from`, in its order."""
+    maps = (settings.hosts, settings.apps, settings.error_pages, settings.maintenance_pages)
+    return ["show backend", "show servers state", *(f"show map {file}" for file in maps)]
+
+
+def live_from(answers: list[str]) -> Live:
+    """What HAProxy routes, from its answers to `questions`."""
+    backends, servers, hosts, apps, error_pages, maintenance_pages = answers
+    return Live(
+        slots=tuple(name for name in backends.splitlines() if name.startswith("be_")),
+        servers=_servers(servers),
+        hosts=_rows(hosts),
+        apps={slot: app_from(value) for slot, value in _rows(apps).items()},
+        error_pages=_rows(error_pages),
+        maintenance_pages=_rows(maintenance_pages),
+    )
+
+
+def _rows(answer: str) -> dict[str, str]:
+    """`0x55d6d2a1a1b0 key value…` a line. Of a key given twice the first counts, as for HAProxy."""
+    rows: dict[str, str] = {}
+    for line in answer.splitlines():
+        _, key, value = line.split(" ", 2)
+        rows.setdefault(key, value)
+    return rows
+
+
+def _servers(answer: str) -> Mapping[str, tuple[Server, ...]]:
+    """A version line, a `# be_id be_name …` line that names the columns, then one server a line."""
+    lines = [line for line in answer.splitlines() if line]
+    names = next((line[2:].split() for line in lines if line.startswith("# ")), [])
+    slots: dict[str, list[Server]] = {}
+    for line in lines:
+        column = dict(zip(names, line.split(), strict=False))
+        if not column.get("be_name", "").startswith("be_") or line.startswith("#"):
+            continue
+        admin, address = int(column["srv_admin_state"]), column["srv_addr"]
+        server = Server(
+            name=column["srv_name"],
+            address=f"[{address}]:{column['srv_port']}" if ":" in address else f"{address}:{column['srv_port']}",
+            is_draining=bool(admin & _DRAIN) or column["srv_uweight"] == "0",
+            is_leaving=bool(admin & _MAINTENANCE),
+        )
+        slots.setdefault(column["be_name"], []).append(server)
+    return {slot: tuple(servers) for slot, servers in slots.items()}
+
+
+def requests_on(answer: str, dyno_id: UUID) -> int:
+    """How many connections a dyno's server has in use, out of `show servers conn`; each carries one request."""
+    lines = answer.splitlines()
+    names = lines[0].lstrip("# ").split() if lines else []
+    for line in lines[1:]:
+        column = dict(zip(names, line.split(), strict=False))
+        if column.get("bkname/svname", "").endswith(f":{dyno_id}"):
+            return int(column["used_cur"])
+    return 0

@@ -1,0 +1,49 @@
+"""One line of HAProxy's request log as a RequestLine. Text only; config.LOG_FORMAT is what writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from senryu.core.codes import error_code
+from senryu.core.route import RequestLine
+
+_FIELDS = 18
+_ABSENT = ("-", "<NOSRV>", "<BADREQ>")
+
+
+def request_line(raw: bytes, position: int) -> RequestLine | None:
+    """The request that a log line tells of, None for a line that is none (HAProxy's own start-up words, a torn one)."""
+    try:
+        fields = msgspec.json.decode(raw, type=list[Any])
+        if len(fields) != _FIELDS:
+            return None
+        return _line([str(field) for field in fields], position)
+    except (msgspec.DecodeError, ValueError, UnicodeDecodeError):
+        return None
+
+
+def _line(fields: list[str], position: int) -> RequestLine:
+    at, app, method, path, host, request_id, fwd, server, *numbers, cause, tls, code = ("" if f in _ABSENT else f for f in fields)
+    queue_ms, connect_ms, _first_byte_ms, active_ms, headers_ms, status, sent_bytes = (int(number) for number in numbers)
+    return RequestLine(
+        position=position,
+        at_ms=int(at),
+        app_id=UUID(app.split(":")[1]) if app.count(":") == 2 else None,
+        method=method,
+        path=path,
+        host=host,
+        request_id=request_id,
+        fwd=fwd,
+        dyno=server.partition(":")[0],
+        connect_ms=connect_ms,
+        service_ms=max(0, active_ms - max(0, headers_ms) - max(0, queue_ms) - connect_ms) if connect_ms >= 0 else -1,
+        status=status,
+        sent_bytes=sent_bytes,
+        protocol="https" if tls == "1" else "http",
+        code=error_code(cause, status, code),
+        cause=cause,
+        tls=tls == "1",
+    )

@@ -1,0 +1,110 @@
+"""Reads HAProxy's request log as it grows and gives consumed space back to the disk.
+
+The file is only ever appended to, so a byte offset names a line for good; consumed blocks become a hole, so it never grows on disk.
+Should the file be replaced, a new run begins: positions are `run << 44 | offset` and go on rising.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+from asyncinotify import Inotify, Mask
+
+from senryu.core import limits
+from senryu.core.route import RequestLine
+from senryu.routers.haproxy.files import write_whole
+from senryu.routers.haproxy.request_log import request_line
+
+_OFFSET_BITS = 44
+_OFFSET = (1 << _OFFSET_BITS) - 1
+_BATCH_BYTES = 256 * limits.KIB
+_BLOCK_BYTES = 4 * limits.KIB
+_LOOK_AGAIN_S = 1.0  # in case an event was missed
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Which file the log was when positions were last given out."""
+
+    inode: int
+    number: int
+
+
+async def request_lines(log: Path, run_file: Path, after: int) -> AsyncIterator[list[RequestLine]]:
+    """Batches of requests after a position, for ever. Asking for the next batch says that the last one is safe."""
+    position = after
+    with Inotify() as inotify:
+        inotify.add_watch(log.parent, Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO)
+        while True:
+            start, lines, position = await asyncio.to_thread(_next_batch, log, run_file, position)
+            if lines:
+                yield lines
+            if position > start:
+                await asyncio.to_thread(_give_back, log, position & _OFFSET)
+                continue
+            try:
+                await asyncio.wait_for(inotify.get(), _LOOK_AGAIN_S)
+            except TimeoutError:
+                pass
+
+
+def _next_batch(log: Path, run_file: Path, after: int) -> tuple[int, list[RequestLine], int]:
+    """Where reading began, the whole lines found there, and the position behind them."""
+    try:
+        descriptor = os.open(log, os.O_RDONLY)
+    except FileNotFoundError:
+        return after, [], after
+    try:
+        start = _where(os.fstat(descriptor), run_file, after)
+        offset = _first_byte(descriptor, start & _OFFSET)
+        content = os.pread(descriptor, _BATCH_BYTES, offset)
+    finally:
+        os.close(descriptor)
+    run = start & ~_OFFSET
+    whole, newline, _ = content.rpartition(b"\n")
+    if not newline:
+        return run | offset, [], run | (offset + len(content) if len(content) == _BATCH_BYTES else offset)
+    lines, end = [], offset
+    for raw in whole.split(b"\n"):
+        end += len(raw) + 1
+        line = request_line(raw.lstrip(b"\0"), run | end)
+        if line is not None:
+            lines.append(line)
+    return start, lines, run | end
+
+
+def _where(stat: os.stat_result, run_file: Path, after: int) -> int:
+    """The position to read from: `after`, or the start of a new run when the file is not the one that `after` was in."""
+    known = msgspec.json.decode(run_file.read_bytes(), type=Run) if run_file.exists() else Run(inode=-1, number=0)
+    number, offset = after >> _OFFSET_BITS, after & _OFFSET
+    was_truncated = number == known.number and stat.st_size < offset
+    if known.inode != stat.st_ino or was_truncated or number > known.number:
+        known = Run(inode=stat.st_ino, number=max(number, known.number) + 1)
+        write_whole(run_file, msgspec.json.encode(known).decode())
+    return after if number == known.number else known.number << _OFFSET_BITS
+
+
+def _first_byte(descriptor: int, offset: int) -> int:
+    """Past a hole that was made already."""
+    try:
+        return os.lseek(descriptor, offset, os.SEEK_DATA)
+    except OSError:
+        return offset
+
+
+def _give_back(log: Path, end: int) -> None:
+    """Makes a hole of everything before `end`, down to whole blocks. A file system that cannot do it keeps the bytes."""
+    length = end // _BLOCK_BYTES * _BLOCK_BYTES
+    if not length:
+        return
+    descriptor = os.open(log, os.O_WRONLY)
+    try:
+        _libc.fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, ctypes.c_int64(0), ctypes.c_int64(length))
+    finally:
+        os.close(descriptor)

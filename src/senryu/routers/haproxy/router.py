@@ -1,0 +1,172 @@
+"""The router made of HAProxy. It keeps nothing of its own: what is routed is asked of HAProxy each time.
+
+Source: https://docs.haproxy.org/2.6/management.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import structlog
+
+from senryu.core.errors import PlatformError, Unavailable
+from senryu.core.route import RequestLine, Route, Router
+from senryu.routers.haproxy import changes, files
+from senryu.routers.haproxy.live import live_from, questions, requests_on
+from senryu.routers.haproxy.requests import request_lines
+from senryu.routers.haproxy.runtime import ask
+from senryu.routers.haproxy.settings import RouterSettings
+from senryu.routers.haproxy.slots import Live, routes_of
+from senryu.routers.haproxy.tls import ensure_certificates
+
+log = structlog.get_logger()
+
+_SAVE_AFTER_S = 0.2
+_TIDY_EVERY_S = 5.0
+_RENEW_EVERY_S = 24 * 3600.0
+_RELOAD_TIMEOUT_S = 20.0
+_REQUESTS_LOGGED_MAX_CHARS = 200
+
+
+class HAProxyRouter(Router):
+    """Drives a running HAProxy that was started from `files.write_start_files`.
+
+    An async context manager; inside it what is routed is also written to the files HAProxy starts from (a moment after each change
+    and on leaving), dynos that left are deleted, and the TLS certificate is renewed.
+    """
+
+    def __init__(self, settings: RouterSettings) -> None:
+        self._settings = settings
+        self._turn = asyncio.Lock()  # one change at a time: each is worked out from what is routed before it
+        self._changed = asyncio.Event()
+        self._is_saved = True
+        self._tasks: asyncio.TaskGroup | None = None
+        self._chores: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks = await asyncio.TaskGroup().__aenter__()
+        self._changed.set()
+        self._chores = [
+            self._tasks.create_task(self._keep_files(), name="router:files"),
+            self._tasks.create_task(self._keep_certificate(), name="router:certificate"),
+        ]
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for chore in self._chores:
+            chore.cancel()
+        if self._tasks is not None:
+            await self._tasks.__aexit__(kind, error, trace)
+        if not self._is_saved:
+            with contextlib.suppress(Unavailable):
+                await self._save()
+
+    async def apply(self, route: Route) -> None:
+        try:
+            await self._change(lambda live: changes.apply_commands(live, route, self._settings))
+        except changes.NoSlotLeft:
+            await self._grow()
+            await self._change(lambda live: changes.apply_commands(live, route, self._settings))
+
+    async def remove(self, app_id: UUID) -> None:
+        await self._change(lambda live: changes.remove_commands(live, app_id, self._settings))
+
+    async def routes(self) -> list[Route]:
+        return routes_of(await self._live())
+
+    async def active_requests(self, dyno_id: UUID) -> int:
+        [answer] = await ask(self._settings.socket, ["show servers conn"])
+        return requests_on(answer, dyno_id)
+
+    def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
+        return request_lines(self._settings.log, self._settings.run_file, after)
+
+    async def set_certificate(self, path: Path, pem: str) -> None:
+        """Puts a certificate (chain and key, PEM) that HAProxy loaded from `path` in use at once; the file is the caller's to write.
+
+        Raises Unavailable when HAProxy does not take it.
+        """
+        payload = "\n".join(line for line in pem.splitlines() if line.strip())
+        answers = await ask(self._settings.socket, [f"set ssl cert {path} <<\n{payload}", f"commit ssl cert {path}"])
+        if "Success!" not in answers[-1]:
+            raise Unavailable(f"The router did not take the certificate `{path.name}`; check that chain and key belong together.")
+
+    async def _live(self) -> Live:
+        return live_from(await ask(self._settings.socket, questions(self._settings)))
+
+    async def _change(self, commands_for: Callable[[Live], list[changes.Command]]) -> None:
+        async with self._turn:
+            commands = commands_for(await self._live())
+            if not commands:
+                return
+            self._is_saved = False
+            self._changed.set()
+            await self._carry_out(commands)
+
+    async def _carry_out(self, commands: list[changes.Command]) -> None:
+        answers = await ask(self._settings.socket, [command.text for command in commands])
+        for command, answer in zip(commands, answers, strict=True):
+            if answer not in command.done:
+                await log.aerror("router_refused", command=command.text[:_REQUESTS_LOGGED_MAX_CHARS], answer=answer)
+                raise Unavailable("The router refused a change; it will be tried again.")
+
+    async def _save(self) -> None:
+        async with self._turn:
+            live = await self._live()
+            self._is_saved = True
+            await asyncio.to_thread(files.save, self._settings, live, len(live.slots))
+
+    async def _keep_files(self) -> None:
+        """Saves soon after a change, and deletes dynos whose last request has ended."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _TIDY_EVERY_S)
+            await asyncio.sleep(_SAVE_AFTER_S)
+            self._changed.clear()
+            try:
+                if not self._is_saved:
+                    await self._save()
+                async with self._turn:
+                    await self._carry_out(changes.tidy_commands(await self._live()))
+            except (PlatformError, OSError) as error:
+                await log.awarning("router_not_saved", error=str(error))
+
+    async def _keep_certificate(self) -> None:
+        """Renews the platform's own certificate in the running HAProxy."""
+        settings = self._settings
+        while True:
+            try:
+                if await asyncio.to_thread(ensure_certificates, settings.tls, settings.domain):
+                    path = settings.certificates / "default.pem"
+                    await self.set_certificate(path, await asyncio.to_thread(path.read_text))
+            except (PlatformError, OSError) as error:
+                await log.aerror("certificate_not_renewed", error=str(error))
+            await asyncio.sleep(_RENEW_EVERY_S)
+
+    async def _grow(self) -> None:
+        """Doubles the slots: new files, then a seamless reload. Old connections end in the old process in their own time."""
+        async with self._turn:
+            live = await self._live()
+            wanted = 2 * len(live.slots)
+            await asyncio.to_thread(files.save, self._settings, live, wanted)
+            with contextlib.suppress(Unavailable):  # it may close the connection instead of answering
+                await ask(self._settings.master_socket, ["reload"])
+            for _ in range(round(_RELOAD_TIMEOUT_S / _SAVE_AFTER_S)):
+                await asyncio.sleep(_SAVE_AFTER_S)
+                if await self._has_slots(wanted):
+                    return
+        raise Unavailable("The router did not make room for more apps; look at its error output.")
+
+    async def _has_slots(self, count: int) -> bool:
+        with contextlib.suppress(Unavailable):
+            return len((await self._live()).slots) >= count
+        return False
+
+
+_: type[Router] = HAProxyRouter

@@ -1,0 +1,46 @@
+"""HAProxy's runtime API: commands and answers over its Unix socket.
+
+Source: https://docs.haproxy.org/2.6/management.html#9.3
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from senryu.core import limits
+from senryu.core.errors import Unavailable
+
+_PROMPT = b"\n> "
+_ANSWER_MAX_BYTES = 64 * limits.MIB
+
+
+async def ask(socket: Path, commands: Sequence[str]) -> list[str]:
+    """Sends commands one after the other over one connection; gives their answers without surrounding blank lines.
+
+    A command is one line, or a line ending in `<<` and its payload lines.
+    Raises Unavailable when HAProxy is gone or takes longer than ROUTER_TIMEOUT_S.
+    """
+    if not commands:
+        return []
+    try:
+        async with asyncio.timeout(limits.ROUTER_TIMEOUT_S):
+            return await _converse(socket, commands)
+    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        raise Unavailable("The router does not answer; it may be restarting, try again in a moment.") from error
+
+
+async def _converse(socket: Path, commands: Sequence[str]) -> list[str]:
+    reader, writer = await asyncio.open_unix_connection(str(socket), limit=_ANSWER_MAX_BYTES)
+    try:
+        writer.write(b"prompt\n")
+        await reader.readuntil(_PROMPT)
+        answers = []
+        for command in commands:
+            writer.write(command.encode() + (b"\n\n" if "<<" in command else b"\n"))
+            answer = await reader.readuntil(_PROMPT)
+            answers.append(answer[: -len(_PROMPT)].decode(errors="replace").strip("\n"))
+        return answers
+    finally:
+        writer.close()

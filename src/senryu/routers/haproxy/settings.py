@@ -1,0 +1,106 @@
+"""What a router is set up with: where it lives, where it listens, how long it waits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from senryu.core import limits
+from senryu.core.errors import Invalid
+
+LOOPBACK = ("127.0.0.1", "::1")
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+-]*\Z")
+_UNIX_SOCKET_PATH_MAX = 107
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSettings:
+    """One router's settings; times are seconds.
+
+    `home` is the platform's home; `listen` are IP addresses both ports are bound on; `slots` is how many apps fit before the
+    configuration must grow; `dyno_requests` is how many requests one dyno works on at once, the others queue.
+    Raises Invalid for a home whose path HAProxy or the kernel could not take.
+    """
+
+    home: Path
+    domain: str = "localhost"
+    port: int = 8080
+    tls_port: int = 8443
+    listen: tuple[str, ...] = LOOPBACK
+    slots: int = 128
+    threads: int = 1
+    max_connections: int = 8192
+    dyno_requests: int = limits.REQUESTS_PER_DYNO
+    first_byte_timeout_s: float = limits.FIRST_BYTE_TIMEOUT_S
+    idle_timeout_s: float = limits.IDLE_TIMEOUT_S
+    connect_timeout_s: float = limits.CONNECT_TIMEOUT_S
+    boot_timeout_s: float = limits.BOOT_QUEUE_TIMEOUT_S
+    header_timeout_s: float = limits.REQUEST_HEADER_TIMEOUT_S
+
+    def __post_init__(self) -> None:
+        longest = len(str(self.socket)) + len(".12345678.tmp")  # HAProxy binds under a longer name first
+        if not _PLAIN_PATH.match(str(self.home)) or longest > _UNIX_SOCKET_PATH_MAX:
+            raise Invalid(
+                f"The home `{self.home}` cannot hold the router's sockets; choose a path of at most 70 letters, digits, `.`, `_` and `-`."
+            )
+
+    @property
+    def folder(self) -> Path:
+        """Files HAProxy starts from."""
+        return self.home / "router"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "haproxy.cfg"
+
+    @property
+    def hold(self) -> Path:
+        return self.folder / "hold.lua"
+
+    @property
+    def hosts(self) -> Path:
+        return self.folder / "hosts.map"
+
+    @property
+    def apps(self) -> Path:
+        return self.folder / "apps.map"
+
+    @property
+    def error_pages(self) -> Path:
+        return self.folder / "error_pages.map"
+
+    @property
+    def maintenance_pages(self) -> Path:
+        return self.folder / "maintenance_pages.map"
+
+    @property
+    def log(self) -> Path:
+        """Where the starter sends HAProxy's stdout."""
+        return self.folder / "requests.log"
+
+    @property
+    def run_file(self) -> Path:
+        """Remembers which file `log` was when positions were last given out."""
+        return self.folder / "requests.run"
+
+    @property
+    def socket(self) -> Path:
+        return self.home / "run" / "haproxy.sock"
+
+    @property
+    def master_socket(self) -> Path:
+        return self.home / "run" / "haproxy-master.sock"
+
+    @property
+    def platform_socket(self) -> Path:
+        return self.home / "run" / "senryud.sock"
+
+    @property
+    def tls(self) -> Path:
+        return self.home / "tls"
+
+    @property
+    def certificates(self) -> Path:
+        """What the TLS port serves: one file per certificate, key included."""
+        return self.tls / "certs"

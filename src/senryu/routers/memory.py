@@ -1,0 +1,59 @@
+"""A router of Python values, for tests of everything above it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID
+
+from senryu.core import limits
+from senryu.core.route import RequestLine, Route, Router
+
+
+class MemoryRouter(Router):
+    """Remembers routes. Tests say what happened: `take` a finished request, set `active` requests of a dyno."""
+
+    def __init__(self) -> None:
+        self.active: dict[UUID, int] = {}
+        self._routes: dict[UUID, Route] = {}
+        self._lines: list[RequestLine] = []
+        self._arrived = asyncio.Condition()
+
+    async def apply(self, route: Route) -> None:
+        for app_id, other in self._routes.items():  # a host leads to one app: the last one that asked for it
+            kept = tuple(host for host in other.hosts if host not in route.hosts)
+            if app_id != route.app_id and kept != other.hosts:
+                self._routes[app_id] = replace(other, hosts=kept)
+        self._routes[route.app_id] = replace(route, hosts=tuple(sorted(route.hosts)))
+
+    async def remove(self, app_id: UUID) -> None:
+        self._routes.pop(app_id, None)
+
+    async def routes(self) -> list[Route]:
+        return list(self._routes.values())
+
+    async def active_requests(self, dyno_id: UUID) -> int:
+        return self.active.get(dyno_id, 0)
+
+    async def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
+        while True:
+            batch = [line for line in self._lines if line.position > after]
+            if batch:
+                after = batch[-1].position
+                yield batch
+                continue
+            async with self._arrived:
+                try:
+                    await asyncio.wait_for(self._arrived.wait(), limits.ROUTER_TIMEOUT_S)
+                except TimeoutError:
+                    continue
+
+    async def take(self, line: RequestLine) -> None:
+        """A request has finished."""
+        async with self._arrived:
+            self._lines.append(line)
+            self._arrived.notify_all()
+
+
+_: type[Router] = MemoryRouter
