@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -30,7 +31,7 @@ class RequestLines:
         self._reader = reader
         self._clock = clock
         self._stored: dict[UUID, int] = {}
-        self._cursor_at = clock.monotonic()
+        self._cursor_at = -math.inf
 
     async def cursor(self) -> int:
         """The position up to which the requests of every app are stored, -1 for none."""

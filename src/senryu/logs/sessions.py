@@ -9,8 +9,8 @@ import asyncio
 import base64
 import binascii
 import hmac
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -86,7 +86,9 @@ def _bytes(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
-async def sse(reader: LogReader, session: LogSession, last_event_id: str | None = None, *, ping_s: float = PING_S) -> AsyncIterator[bytes]:
+async def sse(
+    reader: LogReader, session: LogSession, last_event_id: str | None = None, *, ping_s: float = PING_S
+) -> AsyncGenerator[bytes, None]:
     """The session as Server-Sent Events: one event a line, `id` its seq. Ends after the history, or never with `is_tail`.
 
     Takes: `last_event_id`, what a reconnecting client saw last; it goes on behind that. A silent stream gets a comment every `ping_s`.
@@ -105,11 +107,12 @@ async def sse(reader: LogReader, session: LogSession, last_event_id: str | None 
         after = history[-1].seq if history else after
     if not session.is_tail:
         return
-    async for batch in _with_pings(reader.tail(session.app_id, session.wanted, after), ping_s):
-        if not batch:
-            yield b": ping\n\n"
-        for frame in _frames(batch):
-            yield frame
+    async with aclosing(_with_pings(reader.tail(session.app_id, session.wanted, after), ping_s)) as batches:
+        async for batch in batches:
+            if not batch:
+                yield b": ping\n\n"
+            for frame in _frames(batch):
+                yield frame
 
 
 def _seq(last_event_id: str | None) -> int | None:
@@ -123,7 +126,7 @@ def _frames(lines: Sequence[LogLine]) -> Iterator[bytes]:
         yield "".join([f"id: {line.seq}\ndata: {formatted(line)}\n\n" for line in part]).encode()
 
 
-async def _with_pings(batches: AsyncIterator[list[LogLine]], ping_s: float) -> AsyncIterator[list[LogLine]]:
+async def _with_pings(batches: AsyncIterator[list[LogLine]], ping_s: float) -> AsyncGenerator[list[LogLine], None]:
     """The batches, and an empty one for every `ping_s` seconds without."""
     pending: asyncio.Task[list[LogLine] | None] | None = None
     try:

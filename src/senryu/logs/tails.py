@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -114,12 +115,13 @@ class Tails:
                 lines = [line for line in lines if line.seq <= goal]
                 if lines:
                     yield lines
-            async for lines in self._live(tail):
-                yield lines
+            async with aclosing(self._live(tail)) as live:
+                async for lines in live:
+                    yield lines
         finally:
             self._leave(app_id, tail)
 
-    async def _live(self, tail: _Tail) -> AsyncIterator[list[LogLine]]:
+    async def _live(self, tail: _Tail) -> AsyncGenerator[list[LogLine], None]:
         while True:
             await tail.changed.wait()  # no timeout: the reader of a silent app waits for ever
             lines = tail.take(self._now())
