@@ -240,3 +240,15 @@ async def test_files_are_for_the_platforms_user_alone(tmp_path: Path) -> None:
         await logs.write(APP, lines_of([0]))
     (segment,) = (tmp_path / "logs" / str(APP)).glob("*.log")
     assert [oct(path.stat().st_mode & 0o777) for path in (segment, segment.parent, tmp_path / "logs")] == ["0o600", "0o700", "0o700"]
+
+
+async def test_a_full_disk_does_not_keep_an_idle_app_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    async with FileLogs(tmp_path, open_streams=1) as logs:
+        await logs.write(APP, lines_of([0]))
+        monkeypatch.setattr(Path, "write_bytes", full)
+        await logs.write(uuid4(), lines_of([0]))
+        monkeypatch.undo()
+        assert await logs.last_position(APP, "dyno") == 0

@@ -79,10 +79,8 @@ class FileLogs:
         is_cancelled = isinstance(error, asyncio.CancelledError)
         # Any other error is the caller's own: a TaskGroup would wrap it into an ExceptionGroup.
         await self._tasks.__aexit__(*((kind, error, trace) if is_cancelled else (None, None, None)))
-        for stream in self._streams.values():
-            stream.checkpoint()
-            stream.close()
-        self._streams.clear()
+        while self._streams:
+            self._put_away_longest_idle()
         await self._sync()
 
     async def write(self, app_id: UUID, lines: Sequence[LogLine]) -> None:
@@ -139,10 +137,16 @@ class FileLogs:
         stream = Stream(self._directory / str(app_id), segment_bytes=self._segment_bytes, budget_bytes=self._budget_bytes)
         self._streams[app_id] = stream
         if len(self._streams) > self._open_streams:
-            _, longest_idle = self._streams.popitem(last=False)
-            longest_idle.checkpoint()
-            longest_idle.close()
+            self._put_away_longest_idle()
         return stream
+
+    def _put_away_longest_idle(self) -> None:
+        app_id, stream = self._streams.popitem(last=False)
+        try:
+            stream.checkpoint()
+        except OSError as error:  # only costs time when the stream is opened again
+            _log.warning("log checkpoint not written", app=str(app_id), reason=error.strerror)
+        stream.close()
 
     def _last_seq(self, app_id: UUID) -> int:
         return 0 if self._tails.has_ended(app_id) else self._stream(app_id).next_seq - 1
