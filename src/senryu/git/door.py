@@ -89,10 +89,13 @@ class GitDoor:
     @property
     def router(self) -> APIRouter:
         """The routes. To be included before any that match everything."""
-        endpoints = {"info/refs": self._refs, "git-receive-pack": self._receive, "git-upload-pack": self._upload, "{rest:path}": _nothing}
+        endpoints = {
+            "/info/refs": self._refs, "/git-receive-pack": self._receive, "/git-upload-pack": self._upload,
+            "": _nothing, "/{rest:path}": _nothing,
+        }  # fmt: skip
         return APIRouter(
             routes=[
-                Route(f"/{{app}}.git/{path}", _told(endpoint), methods=["GET", "POST"], include_in_schema=False)
+                Route(f"/{{app}}.git{path}", _told(endpoint), methods=["GET", "POST"], include_in_schema=False)
                 for path, endpoint in endpoints.items()
             ]
         )

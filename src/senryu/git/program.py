@@ -46,21 +46,23 @@ def _bound(pid: int, file_max_bytes: int) -> None:
 
 
 async def _end(program: Process) -> None:
-    """Asks git to clean up its quarantine and go, then insists. Its children are in its process group."""
+    """Asks git to go, then insists. Its children are in its process group."""
+    if program.stdin:
+        program.stdin.close()
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(program.pid, sign)
         except ProcessLookupError:
-            break
+            pass
         try:
             async with asyncio.timeout(_END_GRACE_S):
+                # asyncio takes a program for ended only when its output is read to the end.
+                async for _ in output(program):
+                    pass
                 await program.wait()
+            return
         except TimeoutError:
             continue
-    await program.wait()
-    async with asyncio.timeout(_END_GRACE_S):
-        async for _ in output(program):
-            pass
 
 
 async def feed(program: Process, chunks: AsyncIterator[bytes]) -> None:

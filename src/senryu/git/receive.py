@@ -51,7 +51,7 @@ class Receive:
         """Carries the push out. Raises nothing, but can be cancelled."""
         ours, theirs = socket.socketpair()
         try:
-            async with asyncio.timeout(PUSH_TIMEOUT_S):
+            async with asyncio.timeout(PUSH_TIMEOUT_S), self._repositories.receiving(self._path):
                 await self._run(ours, theirs)
         except Exception:
             _log.exception("push_ended_early", app=self._target.app_name)

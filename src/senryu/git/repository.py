@@ -10,7 +10,9 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -75,9 +77,10 @@ class Repositories:
         self._directory = directory.resolve()
         self._settings = self._directory / ".git-door"
         self._locks: dict[UUID, asyncio.Lock] = {}
+        self._receiving: Counter[Path] = Counter()
         self._write_settings(pack_max_bytes)
-        for leftover in self._directory.glob("*.git/objects/tmp_objdir-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        for path in self._directory.glob("*.git"):
+            _sweep(path)
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The whole environment of a git program."""
@@ -91,6 +94,18 @@ class Repositories:
             "GIT_TERMINAL_PROMPT": "0",
             **(extra or {}),
         }
+
+    @asynccontextmanager
+    async def receiving(self, path: Path) -> AsyncIterator[None]:
+        """Around each push. git leaves its quarantine behind when it is killed; the last push to leave removes that."""
+        self._receiving[path] += 1
+        try:
+            yield
+        finally:
+            self._receiving[path] -= 1
+            if self._receiving[path] == 0:
+                del self._receiving[path]
+                _sweep(path)
 
     async def prepared(self, app_id: UUID) -> Path:
         """The app's repository, made when there is none yet. Raises: Unavailable when that fails."""
@@ -141,6 +156,11 @@ class Repositories:
         _replace(hooks / "pre-receive", f"#!{interpreter} -ISE\n{hook}", 0o700)
         configuration = _CONFIGURATION.format(hooks=_quoted(hooks), pack_max_bytes=pack_max_bytes)
         _replace(self._settings / "config", configuration, 0o600)
+
+
+def _sweep(path: Path) -> None:
+    for leftover in path.glob("objects/tmp_objdir-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _failure() -> Unavailable:
