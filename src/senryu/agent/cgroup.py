@@ -1,0 +1,121 @@
+"""Control groups of dynos on v1, v2 and hybrid machines: who is in, how much memory they use, whether the kernel killed one.
+
+Limits are set by runc from the bundle. Source: cgroups(7), kernel documentation admin-guide/cgroup-v2 and cgroup-v1/memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from uuid import UUID
+
+from .lot import Lot
+
+_ROOT = Path("/sys/fs/cgroup")
+_SHIMS = "shims"
+
+
+def is_v2() -> bool:
+    """Whether this machine has only the unified hierarchy."""
+    return (_ROOT / "cgroup.controllers").exists()
+
+
+class Cgroup:
+    """The control group of one dyno."""
+
+    def __init__(self, lot: Lot, dyno_id: UUID) -> None:
+        self.path = f"/{lot.cgroup}/{dyno_id}"
+        self._is_v2 = is_v2()
+
+    def pids(self) -> list[int]:
+        """The processes in it; empty when it is gone."""
+        return _numbers(self._directory("pids") / "cgroup.procs")
+
+    def memory_bytes(self) -> int:
+        """Resident plus swap, as R14 counts: what programs hold, not the page cache. 0 when it is gone."""
+        memory = self._directory("memory")
+        stat = _table(memory / "memory.stat")
+        if self._is_v2:
+            return stat.get("anon", 0) + stat.get("shmem", 0) + sum(_numbers(memory / "memory.swap.current"))
+        return stat.get("total_rss", 0) + stat.get("total_shmem", 0) + stat.get("total_swap", 0)
+
+    def is_out_of_memory(self) -> bool:
+        """Whether the kernel killed a process in it for want of memory."""
+        memory = self._directory("memory")
+        return _table(memory / ("memory.events" if self._is_v2 else "memory.oom_control")).get("oom_kill", 0) > 0
+
+    def out_of_memory_events(self) -> int | None:
+        """An eventfd that becomes readable when memory ran out. None on v2, where the kernel kills the whole group itself."""
+        if self._is_v2:
+            return None
+        memory = self._directory("memory")
+        try:
+            with open(memory / "memory.oom_control") as control:
+                events = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+                (memory / "cgroup.event_control").write_text(f"{events} {control.fileno()}")
+                return events
+        except OSError:
+            return None
+
+    def kill(self, deadline_s: float) -> bool:
+        """Kills everything in it, also what is forked meanwhile. Gives whether it is empty within `deadline_s`."""
+        until = time.monotonic() + deadline_s
+        while pids := self.pids():
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def _directory(self, controller: str) -> Path:
+        return Path(f"{_ROOT}{self.path}") if self._is_v2 else Path(f"{_ROOT}/{controller}{self.path}")
+
+
+def adopt_shim(lot: Lot, pid: int) -> None:
+    """Moves a conmon out of the agent's own group, so that stopping the agent's service stops no dyno. Best effort."""
+    for hierarchy in (_ROOT, _ROOT / "systemd", _ROOT / "unified"):
+        if not (hierarchy / "cgroup.procs").exists():
+            continue
+        group = hierarchy / lot.cgroup / _SHIMS
+        with contextlib.suppress(OSError):
+            group.mkdir(parents=True, exist_ok=True)
+            (group / "cgroup.procs").write_text(str(pid))
+
+
+def end_shims(lot: Lot) -> None:
+    """Kills the conmons that are left of a lot. Their dynos must have ended."""
+    for hierarchy in (_ROOT, _ROOT / "systemd", _ROOT / "unified"):
+        for pid in _numbers(hierarchy / lot.cgroup / _SHIMS / "cgroup.procs"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def remove_group(path: str) -> None:
+    """Removes an empty group and those below it from all hierarchies."""
+    for hierarchy in [_ROOT, *sorted(_ROOT.iterdir())]:
+        top = Path(f"{hierarchy}{path}")
+        if not (top / "cgroup.procs").exists():
+            continue
+        for group, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(group)
+
+
+def _numbers(path: Path) -> list[int]:
+    try:
+        return [int(line) for line in path.read_text().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def _table(path: Path) -> dict[str, int]:
+    try:
+        rows = (line.split() for line in path.read_text().splitlines())
+        return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    except OSError:
+        return {}

@@ -1,0 +1,54 @@
+"""Removes everything a home has outside SENRYU_HOME, and its dynos."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from uuid import UUID
+
+from senryu.core.limits import AGENT_TIMEOUT_S
+
+from . import cgroup, launch, lot, network, record, shim
+from . import home as homes
+from .cgroup import Cgroup
+from .home import Home
+from .lot import Lot
+
+
+def clean(home: Home) -> None:
+    """Ends all dynos, then removes cables, rules, control groups, forwarding and the lot. Nothing happens when there is nothing.
+
+    Raises: Unavailable while an agent runs for this home.
+    """
+    our_lot = lot.recorded(home.agent) if home.agent.is_dir() else None
+    if our_lot is None:
+        return
+    lock = homes.only_agent(home)
+    try:
+        _end_dynos(home, our_lot)
+        cgroup.end_shims(our_lot)
+        cgroup.remove_group(f"/{our_lot.cgroup}")
+        is_last = lot.release(our_lot, home.root)
+        network.take_down(our_lot, home.agent / "ip_forward", is_last=is_last)
+        for directory in (home.disks, home.runtime):
+            shutil.rmtree(directory, ignore_errors=True)
+        home.socket.unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+def forget_owners(home: Home) -> None:
+    """After another lot was drawn: what the former user ids own is of no use. Slugs are unpacked again when needed."""
+    shutil.rmtree(home.slugs, ignore_errors=True)
+    homes.prepare(home)
+
+
+def _end_dynos(home: Home, our_lot: Lot) -> None:
+    for directory in home.records.iterdir() if home.records.is_dir() else ():
+        dyno_id = UUID(directory.name)
+        kept = record.read(directory)
+        Cgroup(our_lot, dyno_id).kill(AGENT_TIMEOUT_S)
+        shim.delete(home, dyno_id)
+        if kept is not None:
+            record.await_end(kept.shim_pid, kept.shim_birth, AGENT_TIMEOUT_S)
+        launch.discard(home, dyno_id)

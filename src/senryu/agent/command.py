@@ -1,0 +1,90 @@
+"""The command line of the agent. Settings come by flags only, so that they show in the process list of a machine's owner."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import senryu
+from senryu.core.errors import PlatformError
+
+from . import cleanup, home, lot, mounts, network
+from .disk import Disks
+from .dynos import Dynos
+from .home import Home
+from .launch import Site
+from .server import Server, listen
+from .slugs import Slugs
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """See `main`."""
+    arguments = _parser().parse_args(argv)
+    if os.geteuid() != 0:
+        print("senryu-agent has to run as root: it makes namespaces, mounts and control groups for dynos.", file=sys.stderr)
+        return 77
+    try:
+        place = home.home_of(arguments.home, arguments.user)
+        if arguments.cleanup:
+            cleanup.clean(place)
+            return 0
+        _run_agent(place)
+    except PlatformError as error:
+        print(f"senryu-agent: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="senryu-agent", description="Runs dynos for senryud. Needs root.")
+    parser.add_argument("--home", required=True, help="SENRYU_HOME")
+    parser.add_argument("--user", required=True, help="the user senryud runs as")
+    parser.add_argument("--cleanup", action="store_true", help="end all dynos of this home and remove all that was made outside it")
+    return parser
+
+
+def _run_agent(place: Home) -> None:
+    mounts.private_mounts()
+    home.prepare(place)
+    lock = home.only_agent(place)
+    try:
+        our_lot, is_new = lot.claim(place.agent, place.root)
+        if is_new:
+            cleanup.forget_owners(place)
+        network.prepare(our_lot, place.agent / "ip_forward")
+        site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks())
+        asyncio.run(_serve(site))
+    finally:
+        os.close(lock)
+
+
+async def _serve(site: Site) -> None:
+    async with Dynos(site, Slugs(site.home, site.lot.slug_uid)) as dynos:
+        with listen(site) as listener:
+            await _until_told_to_end(Server(site, dynos).serve(listener))
+
+
+async def _until_told_to_end(work: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(work, name="serve")
+        await told.wait()
+        serving.cancel()
+
+
+def built_in_buildpacks() -> Path:
+    """The installed built-in buildpacks: inside the package, or beside it in a checkout."""
+    package = Path(os.path.realpath(senryu.__file__)).parent
+    for place in (package / "buildpacks", package.parent.parent / "buildpacks"):
+        if place.is_dir():
+            return place
+    return package / "buildpacks"

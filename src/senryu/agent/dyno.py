@@ -1,0 +1,172 @@
+"""One dyno as the agent follows it: until it listens, until it ends, and what is left of it then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal as signals
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from senryu.core.dyno import ObservedDyno
+from senryu.core.limits import AGENT_TIMEOUT_S
+
+from . import launch, network, record, shim
+from .cgroup import Cgroup
+from .launch import Site
+from .listening import Listening, of_process
+from .wire import ready
+
+LISTEN_CHECK_FIRST_S = 0.01
+LISTEN_CHECK_MAX_S = 0.25
+_KILLED = 128 + signals.SIGKILL
+_OUT_OF_MEMORY = "out_of_memory"
+
+
+class Dyno:
+    """A started dyno. `kept` is what is on disk of it; `stdio` its attach socket while nobody has taken it."""
+
+    def __init__(self, kept: record.Record, site: Site) -> None:
+        self.kept = kept
+        self.stdio: socket.socket | None = None
+        self.ended = asyncio.Event()
+        self.cgroup = Cgroup(site.lot, kept.id)
+        self._site = site
+        self._address = site.lot.address(kept.index)
+        self._listening = Listening.NOT
+        self._exit_status: int | None = None
+        self._ended_at: datetime | None = None
+        self._is_out_of_memory = False
+
+    def observed(self) -> ObservedDyno:
+        """As the Engine contract says it."""
+        kept = self.kept
+        is_running = self._exit_status is None
+        return ObservedDyno(
+            id=kept.id,
+            app_id=kept.app_id,
+            name=kept.name,
+            kind=kept.kind,
+            is_running=is_running,
+            address=f"{self._address}:{kept.port}" if kept.port else None,
+            is_listening=is_running and self._listening is Listening.YES,
+            listens_locally=is_running and self._listening is Listening.LOCALLY,
+            exit_status=self._exit_status,
+            memory_bytes=self.cgroup.memory_bytes() if is_running else 0,
+            is_out_of_memory=self._is_out_of_memory,
+            started_at=kept.started_at,
+            ended_at=self._ended_at,
+        )
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs."""
+        return self._exit_status
+
+    def signal(self, name: str) -> None:
+        """Sends a signal to every process but the init, which would only pass it on again; KILL to all by way of the init."""
+        if self._exit_status is not None:
+            return
+        number = {"TERM": signals.SIGTERM, "HUP": signals.SIGHUP, "KILL": signals.SIGKILL}[name]
+        pids = self.cgroup.pids()
+        for pid in pids:
+            if number == signals.SIGKILL or pid != self.kept.init_pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+    async def follow(self, changed: Callable[[Dyno], None]) -> None:
+        """Reports through `changed` when it listens and when it ended; returns then, its machine resources given back."""
+        async with asyncio.TaskGroup() as tasks:
+            waiting = [tasks.create_task(self._await_listening(changed), name=f"listening:{self.kept.name}")]
+            waiting.append(tasks.create_task(self._guard_memory(), name=f"memory:{self.kept.name}"))
+            await self._await_shim()
+            for task in waiting:
+                task.cancel()
+        await asyncio.to_thread(self._read_end)
+        self.ended.set()
+        changed(self)
+        await asyncio.to_thread(self._give_back)
+
+    def was_here_before(self) -> bool:
+        """Whether its conmon still runs, in this boot of the machine."""
+        return self.kept.boot == record.boot_id() and record.birth(self.kept.shim_pid) == self.kept.shim_birth
+
+    def detach(self) -> None:
+        """Lets go of the attach socket."""
+        if self.stdio is not None:
+            self.stdio.close()
+            self.stdio = None
+
+    async def _await_shim(self) -> None:
+        if not self.was_here_before():
+            return
+        try:
+            shim_end = os.pidfd_open(self.kept.shim_pid)
+        except ProcessLookupError:
+            return
+        try:
+            await ready(shim_end)
+        finally:
+            os.close(shim_end)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.kept.shim_pid, os.WNOHANG)  # noqa: ASYNC222 – it has ended, and the call never blocks
+
+    async def _await_listening(self, changed: Callable[[Dyno], None]) -> None:
+        pause_s = LISTEN_CHECK_FIRST_S
+        while self.kept.port and self._listening is not Listening.YES:
+            seen = of_process(self.kept.init_pid, self.kept.port, self._address)
+            if seen is not self._listening:
+                self._listening = seen
+                changed(self)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.2, LISTEN_CHECK_MAX_S)
+
+    async def _guard_memory(self) -> None:
+        """On cgroup v1 the kernel kills one process; the whole dyno has to go."""
+        events = self.cgroup.out_of_memory_events()
+        if events is None:
+            return
+        try:
+            while True:
+                await ready(events)
+                os.eventfd_read(events)
+                if self.cgroup.is_out_of_memory():
+                    self.signal("KILL")
+                await asyncio.sleep(0.05)
+        finally:
+            os.close(events)
+
+    def _read_end(self) -> None:
+        """Fills in how it ended. Without an exit file conmon was killed: the dyno is killed too."""
+        home, dyno_id = self._site.home, self.kept.id
+        marker = home.dyno(dyno_id) / _OUT_OF_MEMORY
+        exit_file = home.exit_file(dyno_id)
+        if not exit_file.exists():
+            self.cgroup.kill(AGENT_TIMEOUT_S)
+            exit_file.parent.mkdir(mode=0o750, exist_ok=True)
+            record.replace(exit_file, str(_KILLED).encode())
+        if self.cgroup.is_out_of_memory():
+            marker.touch()
+        self._is_out_of_memory = marker.exists()
+        self._ended_at = datetime.fromtimestamp(exit_file.stat().st_mtime, UTC)
+        try:
+            self._exit_status = int(exit_file.read_text())
+        except ValueError:
+            self._exit_status = _KILLED
+
+    def _give_back(self) -> None:
+        shim.delete(self._site.home, self.kept.id)
+        network.uncable(self._site.lot, self.kept.index)
+
+
+def trace_removed(dyno_id: UUID, index: int | None, site: Site) -> None:
+    """Deletes every trace of a dyno, started or half started. Blocking."""
+    group = Cgroup(site.lot, dyno_id)
+    group.kill(AGENT_TIMEOUT_S)
+    shim.delete(site.home, dyno_id)
+    if index is not None:
+        network.uncable(site.lot, index)
+    launch.discard(site.home, dyno_id)

@@ -1,0 +1,100 @@
+"""What dynos may reach, as an nftables script. Pure.
+
+Out to the Internet (NAT), in from the host only; never other dynos, the host's own ports, the local network or cloud metadata.
+Source: nft(8); IANA special-purpose address registry (RFC 6890).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from .lot import Lot
+
+CONNECTIONS_PER_DYNO = 2048
+
+_NOT_THE_INTERNET = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "224.0.0.0/3",
+)
+
+
+def script(lot: Lot, resolvers: Sequence[str]) -> str:
+    """The whole table of a lot, replacing what was there. `resolvers` are the DNS servers dynos may ask though they are local."""
+    dynos = f'"{lot.link_prefix}*"'
+    return f"""\
+table inet {lot.table}
+delete table inet {lot.table}
+table inet {lot.table} {{
+  set services {{
+    type inet_service
+  }}
+  set connections {{
+    type ipv4_addr
+    size 65535
+    flags dynamic
+  }}
+  chain arriving {{
+    type filter hook prerouting priority mangle; policy accept;
+    iifname {dynos} meta nfproto ipv6 drop
+    iifname {dynos} fib saddr . iif oif 0 drop
+  }}
+  chain to_host {{
+    type filter hook input priority filter - 5; policy accept;
+    iifname != {dynos} return
+    ct state established,related accept
+    ip daddr {lot.gateway} tcp dport @services accept
+    drop
+  }}
+  chain through_host {{
+    type filter hook forward priority filter - 5; policy accept;
+    iifname {dynos} jump from_dyno
+    oifname {dynos} ct state established,related accept
+    oifname {dynos} drop
+  }}
+  chain from_dyno {{
+    oifname "sn*-*" drop
+    ct state established,related accept
+{_resolver_rules(resolvers)}    ip daddr {{ {", ".join(_NOT_THE_INTERNET)} }} drop
+    ct state new add @connections {{ ip saddr ct count over {CONNECTIONS_PER_DYNO} }} drop
+    accept
+  }}
+  chain leaving {{
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr {lot.subnet} oifname != {dynos} masquerade
+  }}
+}}
+"""
+
+
+def removal(lot: Lot) -> str:
+    """Takes the table away, whether or not it is there."""
+    return f"table inet {lot.table}\ndelete table inet {lot.table}\n"
+
+
+def resolvers_in(resolv_conf: str) -> list[str]:
+    """The IPv4 name servers of a resolv.conf that a dyno could reach: not those on the loopback."""
+    found = []
+    for line in resolv_conf.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[0] == "nameserver":
+            try:
+                address = ipaddress.ip_address(words[1])
+            except ValueError:
+                continue
+            if address.version == 4 and not address.is_loopback:
+                found.append(str(address))
+    return found
+
+
+def _resolver_rules(resolvers: Sequence[str]) -> str:
+    if not resolvers:
+        return ""
+    servers = "{ " + ", ".join(resolvers) + " }"
+    return f"    ip daddr {servers} udp dport 53 accept\n    ip daddr {servers} tcp dport 53 accept\n"

@@ -1,0 +1,156 @@
+"""The agent's door: one Unix socket, one user, typed requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from uuid import UUID
+
+from senryu.core.errors import Invalid, NotFound, PlatformError
+from senryu.core.limits import AGENT_TIMEOUT_S
+
+from . import inside, launch, protocol, stack_import
+from .dynos import Dynos
+from .launch import Site
+from .wire import Channel, Closed, TooLarge, peer_uid
+
+_CONNECTIONS_MAX = 512
+_REQUEST_TIMEOUT_S = 5.0
+
+
+class Server:
+    """Answers requests about `dynos`. `uid` is the only user (besides root) it listens to."""
+
+    def __init__(self, site: Site, dynos: Dynos) -> None:
+        self._site = site
+        self._dynos = dynos
+        self._open = 0
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Accepts connections for ever."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                connection, _ = await loop.sock_accept(listener)
+                if self._open >= _CONNECTIONS_MAX or peer_uid(connection) not in (0, self._site.home.uid):
+                    connection.close()
+                    continue
+                self._open += 1
+                tasks.create_task(self._converse(connection), name="conversation")
+
+    async def _converse(self, connection: socket.socket) -> None:
+        channel = Channel(connection, limit_bytes=protocol.REQUEST_MAX_BYTES, may_receive_files=False)
+        try:
+            payload, _ = await asyncio.wait_for(channel.receive(), _REQUEST_TIMEOUT_S)
+            await self._answer(protocol.read_request(payload), channel)
+        except PlatformError as error:
+            await _last(channel, protocol.failure(error))
+        except TooLarge:
+            await _last(channel, protocol.failure(Invalid("The request to the agent is too large.")))
+        except (Closed, TimeoutError):
+            pass
+        except Exception as error:
+            print(f"senryu-agent: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            await _last(channel, protocol.Failed(kind="unavailable", message=f"The agent failed: {type(error).__name__}."))
+        finally:
+            channel.close()
+            self._open -= 1
+
+    async def _answer(self, request: protocol.Request, channel: Channel) -> None:
+        match request:
+            case protocol.Start(order=order):
+                await self._dynos.start(order)
+            case protocol.Signal(dyno_id=dyno_id, signal=name):
+                self._dynos.signal(dyno_id, name)
+            case protocol.Remove(dyno_id=dyno_id):
+                await self._dynos.remove(dyno_id)
+            case protocol.ListDynos():
+                return await _say(channel, protocol.Dynos(self._dynos.observed()))
+            case protocol.Watch():
+                return await self._watch(channel)
+            case protocol.Attach(dyno_id=dyno_id):
+                return await self._attach(dyno_id, channel)
+            case protocol.AwaitEnd(dyno_id=dyno_id):
+                return await self._await_end(dyno_id, channel)
+            case protocol.RunInside():
+                return await inside.run(request, self._dynos.get(request.dyno_id), self._site, channel)
+            case protocol.OpenOutput(dyno_id=dyno_id):
+                return await self._open_output(dyno_id, channel)
+            case protocol.ImportStack(name=name, source=source):
+                await asyncio.to_thread(stack_import.import_stack, name, source, self._site.home)
+        return await _say(channel, protocol.Done())
+
+    async def _watch(self, channel: Channel) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(self._tell(channel), name="watch")
+            await channel.closed()
+            telling.cancel()
+
+    async def _tell(self, channel: Channel) -> None:
+        async for dyno in self._dynos.watch():
+            await _say(channel, protocol.Changed(dyno))
+
+    async def _attach(self, dyno_id: UUID, channel: Channel) -> None:
+        dyno = self._dynos.get(dyno_id)
+        if not dyno.kept.stdin or (dyno.exit_status is not None and dyno.stdio is None):
+            raise NotFound(f"Nothing can be attached to {dyno.kept.name}.")
+        stdio, dyno.stdio = dyno.stdio, None
+        try:
+            stdio = stdio or launch.connect_stdio(self._site.home, dyno_id)
+            control = os.open(self._site.home.dyno(dyno_id) / "ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise NotFound(f"Nothing can be attached to {dyno.kept.name}: it has ended.") from error
+        try:
+            await _say(channel, protocol.Opened(tty=dyno.kept.tty), [stdio.fileno(), control])
+        finally:
+            os.close(control)
+            stdio.close()
+
+    async def _await_end(self, dyno_id: UUID, channel: Channel) -> None:
+        dyno = self._dynos.get(dyno_id)
+        async with asyncio.TaskGroup() as tasks:
+            gone = tasks.create_task(channel.closed(), name="peer")
+            await dyno.ended.wait()
+            gone.cancel()
+        await _say(channel, protocol.Exited(dyno.exit_status or 0))
+
+    async def _open_output(self, dyno_id: UUID, channel: Channel) -> None:
+        path = self._site.home.output(dyno_id) / "log"
+        try:
+            output = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            raise NotFound("There is no output of such a dyno.") from None
+        try:
+            await _say(channel, protocol.Opened(), [output])
+        finally:
+            os.close(output)
+
+
+def listen(site: Site) -> socket.socket:
+    """The agent's socket, open to senryud's group only."""
+    path = site.home.socket
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    former = os.umask(0o117)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(former)
+    os.chown(path, 0, site.home.gid)
+    listener.listen(128)
+    listener.setblocking(False)
+    return listener
+
+
+async def _say(channel: Channel, answer: protocol.Answer, files: Sequence[int] = ()) -> None:
+    async with asyncio.timeout(AGENT_TIMEOUT_S):
+        await channel.send(protocol.encoded(answer), files)
+
+
+async def _last(channel: Channel, answer: protocol.Answer) -> None:
+    with contextlib.suppress(Closed, TimeoutError):
+        await _say(channel, answer)

@@ -1,0 +1,111 @@
+"""conmon and runc, as argument lists. conmon holds a dyno's stdio, writes its output and its exit status. Source: conmon(8), runc(8)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+from pathlib import Path
+from uuid import UUID
+
+from senryu.core.errors import Unavailable
+from senryu.core.limits import AGENT_TIMEOUT_S, MIB
+
+from .home import Home
+
+OUTPUT_MAX_BYTES = 16 * MIB
+ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+_RUNC = ("/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc")
+
+
+def runc_path() -> str:
+    """The OCI runtime. Raises: Unavailable when there is none."""
+    for path in _RUNC:
+        if os.access(path, os.X_OK):
+            return path
+    raise Unavailable("runc is not installed on this machine; install the package runc.")
+
+
+def runc(home: Home, *arguments: str, timeout_s: float = AGENT_TIMEOUT_S) -> subprocess.CompletedProcess[str]:
+    """Runs runc on this home's containers."""
+    command = [runc_path(), "--root", str(home.runtime), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=ENV, timeout=timeout_s, check=False)
+
+
+def create(home: Home, dyno_id: UUID, *, tty: bool, stdin: bool) -> tuple[int, int]:
+    """Starts conmon, which creates the container of the bundle and holds it. Gives the ids of conmon and of the dyno's process 1.
+
+    conmon is a session of its own and no child that dies with us. Raises: Unavailable with what runc said.
+    """
+    bundle = home.dyno(dyno_id)
+    told, tells = os.pipe()
+    try:
+        shim = subprocess.Popen(
+            _conmon(home, dyno_id, bundle, tty=tty, stdin=stdin),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**ENV, "_OCI_SYNCPIPE": str(tells)},
+            pass_fds=(tells,),
+            start_new_session=True,
+            cwd=bundle,
+        )
+        os.close(tells)
+        tells = -1
+        said = _line(told, AGENT_TIMEOUT_S)
+    finally:
+        os.close(told)
+        if tells >= 0:
+            os.close(tells)
+    pid = said.get("pid", said.get("data"))
+    if not isinstance(pid, int) or pid <= 0:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            shim.wait(AGENT_TIMEOUT_S)
+        raise Unavailable(f"The dyno's container could not be made: {str(said.get('message', 'runc gave no reason')).strip()[:400]}")
+    return shim.pid, pid
+
+
+def start(home: Home, dyno_id: UUID) -> None:
+    """Lets the created container run. Raises: Unavailable with what runc said."""
+    done = runc(home, "start", str(dyno_id))
+    if done.returncode != 0:
+        raise Unavailable(f"The dyno's container could not be started: {done.stderr.strip()[:400]}")
+
+
+def delete(home: Home, dyno_id: UUID) -> None:
+    """Kills and forgets the container, if there is one; its control group goes too."""
+    if (home.runtime / str(dyno_id)).exists():
+        runc(home, "delete", "--force", str(dyno_id))
+
+
+def _conmon(home: Home, dyno_id: UUID, bundle: Path, *, tty: bool, stdin: bool) -> list[str]:
+    output = home.output(dyno_id)
+    return [
+        "conmon", "--api-version", "1", "--sync", "--full-attach", "--no-sync-log",
+        "--cid", str(dyno_id), "--cuuid", str(dyno_id), "--name", str(dyno_id),
+        "--runtime", runc_path(), "--runtime-arg", "--root", "--runtime-arg", str(home.runtime),
+        "--bundle", str(bundle), "--container-pidfile", str(bundle / "pid"), "--conmon-pidfile", str(bundle / "conmon.pid"),
+        "--exit-dir", str(output), "--log-path", f"k8s-file:{output / 'log'}", "--log-size-max", str(OUTPUT_MAX_BYTES),
+        "--log-level", "error",
+        *(["--terminal"] if tty else []),
+        *(["--stdin"] if stdin else []),
+    ]  # fmt: skip
+
+
+def _line(source: int, timeout_s: float) -> dict[str, object]:
+    """The JSON object conmon writes on its sync pipe."""
+    received = b""
+    while not received.endswith(b"\n"):
+        if not select.select([source], [], [], timeout_s)[0]:
+            break
+        chunk = os.read(source, 65536)
+        if not chunk:
+            break
+        received += chunk
+    try:
+        said = json.loads(received)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,1 @@
+"""What runs dynos: implementations of `senryu.core.dyno.Engine` and `OutputReader`."""

@@ -1,0 +1,94 @@
+"""One request to the agent, and what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from senryu.agent import protocol
+from senryu.agent.wire import Channel, Closed, TooLarge
+from senryu.core.errors import Unavailable
+from senryu.core.limits import AGENT_TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer and the open files that came with it, which the receiver closes."""
+
+    answer: protocol.Answer
+    files: list[int]
+
+
+class Conversation:
+    """One connection to the agent."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def reply(self, timeout_s: float | None = AGENT_TIMEOUT_S) -> Reply:
+        """The next answer; None waits for ever. Raises: Unavailable, or whatever the agent says went wrong."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                payload, files = await self._channel.receive()
+        except (Closed, TooLarge, TimeoutError) as error:
+            raise silent() from error
+        answer = protocol.read_answer(payload)
+        if isinstance(answer, protocol.Failed):
+            close_all(files)
+            raise protocol.raised(answer)
+        return Reply(answer, files)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._channel.close()
+
+
+async def begin(path: Path, request: protocol.Request) -> Conversation:
+    """Connects and asks. Raises: Unavailable."""
+    loop = asyncio.get_running_loop()
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        async with asyncio.timeout(AGENT_TIMEOUT_S):
+            await loop.sock_connect(connection, str(path))
+            channel = Channel(connection, limit_bytes=protocol.ANSWER_MAX_BYTES, may_receive_files=True)
+            await channel.send(protocol.encoded(request))
+    except (OSError, Closed, TimeoutError) as error:
+        connection.close()
+        raise silent() from error
+    except BaseException:
+        connection.close()
+        raise
+    return Conversation(channel)
+
+
+async def ask(path: Path, request: protocol.Request, timeout_s: float = AGENT_TIMEOUT_S) -> Reply:
+    """One request, one answer. Raises: Unavailable, or whatever the agent says went wrong."""
+    async with conversation(path, request) as talk:
+        return await talk.reply(timeout_s)
+
+
+@asynccontextmanager
+async def conversation(path: Path, request: protocol.Request) -> AsyncIterator[Conversation]:
+    """A connection for as long as the block lasts."""
+    talk = await begin(path, request)
+    try:
+        yield talk
+    finally:
+        talk.close()
+
+
+def close_all(files: list[int]) -> None:
+    """Closes what came beside an answer."""
+    for file in files:
+        os.close(file)
+
+
+def silent() -> Unavailable:
+    """What a user sees when the agent is not there."""
+    return Unavailable("The part that runs dynos does not answer; see that senryu-agent runs, and try again.")
