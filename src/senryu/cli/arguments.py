@@ -121,7 +121,8 @@ def parse(name: str, command: Command, words: list[str]) -> Typed:
         if word == "--":
             args += rest
             break
-        if len(word) < 2 or not word.startswith("-") or (command.loose and args and _is_attached(word)) or not _take_flag(name, command, word, rest, flags):
+        is_word = len(word) < 2 or not word.startswith("-") or (command.loose and args and _is_attached(word))
+        if is_word or not _take_flag(name, command, word, rest, flags):
             args.append(word)
     _check_count(name, command, args)
     return Typed(name, flags, args)

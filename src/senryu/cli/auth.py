@@ -23,7 +23,7 @@ PASSWORD_MAX_BYTES = 4096
 def _password_from_stdin() -> str:
     word = sys.stdin.buffer.read(PASSWORD_MAX_BYTES).decode("utf-8", "replace").rstrip("\r\n")
     if not word:
-        raise Failure("The password on standard input is empty", hint="For example: `senryu login --email you@example.com --password-stdin < file`")
+        raise Failure("The password on standard input is empty", hint="For example: `senryu login --email … --password-stdin < file`")
     return word
 
 

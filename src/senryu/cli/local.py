@@ -24,7 +24,8 @@ def _honcho() -> Any:
         import honcho.environ
         import honcho.manager
     except ImportError as error:
-        raise Failure("honcho is not installed, and `senryu local` runs on it", hint="Run `pip install honcho`, or `./quickstart`") from error
+        hint = "Run `pip install honcho`, or `./quickstart`"
+        raise Failure("honcho is not installed, and `senryu local` runs on it", hint=hint) from error
     return honcho
 
 

@@ -67,8 +67,10 @@ def with_entry(text: str, machine: str, login: str, password: str) -> str:
     if default is not None:
         # Nothing after `default` is ever looked at.
         return f"{text[:default]}{block}\n{text[default:]}"
-    gap = "" if not text or text.endswith("\n") else "\n"
-    return f"{text}{gap}{block}\n"
+    text += "" if not text or text.endswith("\n") else "\n"
+    # Only an empty line ends a macro.
+    is_in_macro = not any(entry.machine == machine for entry in entries(f"{text}{block}\n"))
+    return text + ("\n" if is_in_macro else "") + block + "\n"
 
 
 def without_entry(text: str, machine: str) -> str:

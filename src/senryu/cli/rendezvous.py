@@ -33,6 +33,7 @@ def dial(attach_url: str, context: ssl.SSLContext) -> ssl.SSLSocket:
     if parts.scheme != "rendezvous" or not parts.hostname or not parts.port:
         raise Failure("The platform gave no address to attach to", status=API)
     secret = parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
+    plain: socket.socket | None = None
     try:
         plain = connect(parts.hostname, parts.port)
         _notice_dead_peers(plain)
@@ -41,6 +42,8 @@ def dial(attach_url: str, context: ssl.SSLContext) -> ssl.SSLSocket:
         sock.settimeout(BOOT_TIMEOUT_S)
         return sock
     except OSError as error:
+        if plain is not None:
+            plain.close()
         raise Failure(f"Could not attach to the dyno at {parts.hostname}:{parts.port}: {error}", status=API) from error
 
 
@@ -99,7 +102,7 @@ class Stream:
 
     def _round(self, stdin: int, stdout: int) -> bool:
         """Waits for one side and moves its bytes. Gives false at the end of the output."""
-        reads: list[object] = [self.sock]
+        reads: list[ssl.SSLSocket | int] = [self.sock]
         if self._stdin_open and len(self._unsent) < UNSENT_MAX_BYTES:
             reads.append(stdin)
         writes = [self.sock] if self._unsent and self._may_write else []
@@ -138,7 +141,7 @@ class Stream:
                 del self._unsent[:sent]
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
-        except (BrokenPipeError, ConnectionResetError):
+        except (ConnectionError, ssl.SSLZeroReturnError, ssl.SSLEOFError):
             # The command may end before it has read everything; what it printed is still to come.
             self._unsent.clear()
             self._stdin_open = self._may_write = False
@@ -148,6 +151,10 @@ class Stream:
             chunk = self.sock.recv(CHUNK_BYTES)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return True
+        except ConnectionResetError:
+            if self._may_write:
+                raise
+            return False
         if chunk:
             _write_all(stdout, self.on_output(chunk))
         return bool(chunk)

@@ -63,21 +63,20 @@ def _attached(typed: Typed, app: str, path: tuple[str, ...], command: str, extra
     body: dict[str, Any] = {"attach": True, "env": environment(typed.texts("env"), is_terminal), **extra}
     if not is_terminal:
         body |= {"force_no_tty": True, "stdin": "framed"}
-    with PlatformApi() as api:
+    with PlatformApi() as api, ExitStack() as stack:
         authority = api.certificate_authority()
         # A platform without a certificate authority of its own is not ours, and knows no `exit_code`.
         is_marked = typed.on("exit-code") and authority is None
         body["command"] = exit_status.marked(command) if is_marked else command
         with Progress(f"Running {command} on {hexagon(app)}") as progress:
             dyno = api.post(path_of("apps", app, *path), body)
-            sock = rendezvous.dial(dyno["attach_url"], tls_context(authority))
+            sock = stack.enter_context(rendezvous.dial(dyno["attach_url"], tls_context(authority)))
             first = rendezvous.await_dyno(sock)
             progress.done = f"up, {dyno['name']}" + (f" ({dyno['size']})" if dyno.get("size") else "")
         is_framed = dyno.get("stdin") == "framed" and not is_terminal
         output = exit_status.Output(is_marked=is_marked, drops_cr=not is_terminal and not is_framed)
-        with sock:
-            stream = rendezvous.Stream(sock, is_terminal=is_terminal, is_framed=is_framed, on_output=output)
-            _copy(stream, first, app, dyno["name"])
+        stream = rendezvous.Stream(sock, is_terminal=is_terminal, is_framed=is_framed, on_output=output)
+        _copy(stream, first, app, dyno["name"])
         if not typed.on("exit-code"):
             return 0
         return output.status if output.status is not None else exit_status.reported(api, app, dyno["name"])
