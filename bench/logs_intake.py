@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -90,9 +91,9 @@ async def measure_intake(lines: int, text: bytes, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with FileLogs(Path(folder)) as logs:
             started = time.perf_counter()
-            async with Intake(logs, logs, RealClock()) as intake:
-                intake.follow(app_id, dyno_id, "web.1", record)
-                await intake.stop_following(dyno_id, grace_s=600)
+            async with Intake(outputs=record, writer=logs, reader=logs, clock=RealClock()) as intake:
+                intake.follow(app_id, dyno_id, "web.1")
+                await intake.read_out(dyno_id, 600)
             say(f"dyno to file ({name})", lines, started)
             started = time.perf_counter()
             found = await logs.history(app_id, LogFilter(), 10**9)
@@ -110,10 +111,14 @@ async def measure_delay(seconds: float, is_beside_flood: bool) -> None:
     app_id, dyno_id = uuid4(), uuid4()
     delays_s: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        async with FileLogs(Path(folder)) as logs, Intake(logs, logs, RealClock()) as intake:
+        async with AsyncExitStack() as stack:
+            logs = await stack.enter_async_context(FileLogs(Path(folder)))
+            clock, metronome = RealClock(), Metronome(1000, seconds)
             if is_beside_flood:
-                intake.follow(uuid4(), uuid4(), "web.1", Flood())
-            intake.follow(app_id, dyno_id, "web.1", Metronome(1000, seconds))
+                flooded = await stack.enter_async_context(Intake(outputs=Flood(), writer=logs, reader=logs, clock=clock))
+                flooded.follow(uuid4(), uuid4(), "web.1")
+            intake = await stack.enter_async_context(Intake(outputs=metronome, writer=logs, reader=logs, clock=clock))
+            intake.follow(app_id, dyno_id, "web.1")
             async for batch in logs.tail(app_id, LogFilter(), 0):
                 now = time.perf_counter()
                 delays_s += [now - float(line.text) for line in batch]

@@ -105,8 +105,8 @@ async def texts(logs: MemoryLogs | FileLogs, app_id: UUID) -> list[str]:
 
 
 async def take_all(logs: MemoryLogs | FileLogs, records: Records, app_id: UUID, dyno_id: UUID, clock: FakeClock | None = None) -> None:
-    async with Intake(logs, logs, clock or FakeClock()) as intake:
-        intake.follow(app_id, dyno_id, "web.1", records)
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=clock or FakeClock()) as intake:
+        intake.follow(app_id, dyno_id, "web.1")
         await until(lambda: not intake.followed())
 
 
@@ -138,9 +138,9 @@ async def test_what_a_dyno_writes_is_in_its_apps_stream(app_id: UUID, dyno_id: U
 async def test_following_twice_and_stopping_twice_is_once(app_id: UUID, dyno_id: UUID) -> None:
     logs, records = MemoryLogs(), Records()
     records.say(dyno_id, b"a")
-    async with Intake(logs, logs, FakeClock()) as intake:
-        intake.follow(app_id, dyno_id, "web.1", records)
-        intake.follow(app_id, dyno_id, "web.1", records)
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=FakeClock()) as intake:
+        intake.follow(app_id, dyno_id, "web.1")
+        intake.follow(app_id, dyno_id, "web.1")
         await until(lambda: bool(records.asked_after))
         assert intake.followed() == {dyno_id}
         await intake.stop_following(dyno_id)
@@ -149,22 +149,32 @@ async def test_following_twice_and_stopping_twice_is_once(app_id: UUID, dyno_id:
     assert len(records.asked_after) == 1
 
 
-async def test_stopping_with_grace_takes_the_last_words(app_id: UUID, dyno_id: UUID) -> None:
+async def test_reading_out_takes_the_last_words(app_id: UUID, dyno_id: UUID) -> None:
     logs, records = MemoryLogs(), Records()
-    async with Intake(logs, logs, FakeClock()) as intake:
-        intake.follow(app_id, dyno_id, "web.1", records)
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=FakeClock()) as intake:
+        intake.follow(app_id, dyno_id, "web.1")
         records.say(dyno_id, b"last words")
         records.ended.add(dyno_id)
-        await intake.stop_following(dyno_id, grace_s=DEADLINE_S)
+        await intake.read_out(dyno_id, DEADLINE_S)
+        assert intake.followed() == frozenset()
+        await intake.read_out(dyno_id)
     assert await texts(logs, app_id) == ["last words"]
+
+
+async def test_reading_out_a_dyno_that_goes_on_has_a_limit(app_id: UUID, dyno_id: UUID) -> None:
+    logs, records = MemoryLogs(), Records()
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=FakeClock()) as intake:
+        intake.follow(app_id, dyno_id, "web.1")
+        await intake.read_out(dyno_id, 0.01)
+        assert intake.followed() == {dyno_id}
 
 
 async def test_the_end_of_the_house_ends_every_task(app_id: UUID) -> None:
     logs, records = MemoryLogs(), Records()
     before = asyncio.all_tasks()
-    async with Intake(logs, logs, FakeClock()) as intake:
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=FakeClock()) as intake:
         for _ in range(20):
-            intake.follow(app_id, uuid4(), "web.1", records)
+            intake.follow(app_id, uuid4(), "web.1")
         await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
 
@@ -172,7 +182,7 @@ async def test_the_end_of_the_house_ends_every_task(app_id: UUID) -> None:
 async def test_an_error_of_the_caller_comes_out_as_it_is() -> None:
     logs = MemoryLogs()
     with pytest.raises(ValueError, match="mine"):
-        async with Intake(logs, logs, FakeClock()):
+        async with Intake(outputs=Records(), writer=logs, reader=logs, clock=FakeClock()):
             raise ValueError("mine")
 
 
@@ -191,8 +201,8 @@ async def test_a_new_intake_goes_on_where_the_old_one_was_killed(app_id: UUID, d
     records = Records(batch_lines=10)
     records.say(dyno_id, *[str(number).encode() for number in range(100)])
     logs = FileLogs(tmp_path)
-    async with Intake(logs, logs, FakeClock()) as intake:
-        intake.follow(app_id, dyno_id, "web.1", records)
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=FakeClock()) as intake:
+        intake.follow(app_id, dyno_id, "web.1")
         async with asyncio.timeout(DEADLINE_S):
             while len(await texts(logs, app_id)) < 30:
                 await asyncio.sleep(0)
@@ -264,9 +274,9 @@ async def test_a_loud_dyno_leaves_others_their_turn(app_id: UUID) -> None:
     logs, records = FailingLogs(), Records(batch_lines=10**9, ended={loud, quiet})
     records.say(loud, *[b"noise"] * 20_000)
     records.say(quiet, b"signal")
-    async with Intake(logs, logs, FakeClock()) as intake:
-        intake.follow(app_id, loud, "web.1", records)
-        intake.follow(other, quiet, "web.1", records)
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=FakeClock()) as intake:
+        intake.follow(app_id, loud, "web.1")
+        intake.follow(other, quiet, "web.1")
         await until(lambda: quiet not in intake.followed())
         assert loud in intake.followed()  # far from done
     assert await texts(logs, other) == ["signal"]
@@ -315,7 +325,7 @@ async def test_requests_are_in_the_streams_of_their_apps() -> None:
     router = Requests(
         [[request(1, one, "/a"), request(2, None), request(3, two, "/b\r\n\x1b[2J")], [request(4, one, "/poison"), request(5, one, "/c")]]
     )
-    async with Intake(logs, logs, FakeClock()) as intake:
+    async with Intake(outputs=Records(), writer=logs, reader=logs, clock=FakeClock()) as intake:
         intake.follow_router(router, words)  # type: ignore[arg-type]
         intake.follow_router(router, words)  # type: ignore[arg-type]
         async with asyncio.timeout(DEADLINE_S):
@@ -335,7 +345,7 @@ async def test_requests_are_stored_once_though_router_disk_and_intake_fail() -> 
     router = Requests(batches, failures=7)
     logs.failures = 5
     for _ in range(2):  # the second intake starts from what is stored
-        async with Intake(logs, logs, clock) as intake:
+        async with Intake(outputs=Records(), writer=logs, reader=logs, clock=clock) as intake:
             intake.follow_router(router, words)  # type: ignore[arg-type]
             async with asyncio.timeout(DEADLINE_S):
                 while sum([len(await texts(logs, app)) for app in apps]) < 200:
@@ -349,7 +359,7 @@ async def test_requests_are_stored_once_though_router_disk_and_intake_fail() -> 
 async def test_a_new_run_of_the_router_counts_from_the_start() -> None:
     app, logs = uuid4(), MemoryLogs()
     for generation in ("one", "two"):
-        async with Intake(logs, logs, FakeClock()) as intake:
+        async with Intake(outputs=Records(), writer=logs, reader=logs, clock=FakeClock()) as intake:
             intake.follow_router(Requests([[request(0, app), request(1, app)]]), words, lambda run=generation: run)  # type: ignore[arg-type, misc]
             expected = 2 if generation == "one" else 4
             async with asyncio.timeout(DEADLINE_S):

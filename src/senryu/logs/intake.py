@@ -27,6 +27,7 @@ TURN_LINES: Final = 200  # what one follower may store before others get their t
 BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
 CANCEL_TIMEOUT_S: Final = 5.0
+READ_OUT_TIMEOUT_S: Final = 10.0
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -38,7 +39,8 @@ class Intake:
     A task that fails (engine away, disk full) starts again behind the last line stored, after BACKOFF_FIRST_S, doubling to BACKOFF_MAX_S.
     """
 
-    def __init__(self, writer: LogWriter, reader: LogReader, clock: Clock) -> None:
+    def __init__(self, *, outputs: OutputReader, writer: LogWriter, reader: LogReader, clock: Clock) -> None:
+        self._outputs = outputs
         self._writer = writer
         self._reader = reader
         self._clock = clock
@@ -57,11 +59,11 @@ class Intake:
         # Any other error is the caller's own: a TaskGroup would wrap it into an ExceptionGroup.
         await self._tasks.__aexit__(*((kind, error, trace) if is_cancelled else (None, None, None)))
 
-    def follow(self, app_id: UUID, dyno_id: UUID, dyno_name: str, outputs: OutputReader) -> None:
+    def follow(self, app_id: UUID, dyno_id: UUID, dyno_name: str) -> None:
         """Takes a dyno's output from where the history stops, until the dyno has ended and all is read. Idempotent."""
         if dyno_id in self._dynos:
             return
-        work = self._follow_dyno(app_id, dyno_id, dyno_name, outputs)
+        work = self._follow_dyno(app_id, dyno_id, dyno_name)
         task = self._tasks.create_task(work, name=f"logs:{dyno_name}:{dyno_id}")
         self._dynos[dyno_id] = task
         task.add_done_callback(lambda _: self._dynos.pop(dyno_id, None))
@@ -70,27 +72,30 @@ class Intake:
         """The dynos whose output is being taken now."""
         return frozenset(self._dynos)
 
-    async def stop_following(self, dyno_id: UUID, grace_s: float = 0.0) -> None:
-        """Leaves a dyno, after up to `grace_s` seconds in which its last output may still come. Idempotent."""
+    async def read_out(self, dyno_id: UUID, timeout_s: float = READ_OUT_TIMEOUT_S) -> None:
+        """Waits until everything an ended dyno wrote is in the log, or `timeout_s` are over."""
         task = self._dynos.get(dyno_id)
-        if task is None:
-            return
-        if grace_s > 0:
-            await asyncio.wait({task}, timeout=grace_s)
-        task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
+        if task is not None:
+            await asyncio.wait({task}, timeout=timeout_s)
+
+    async def stop_following(self, dyno_id: UUID) -> None:
+        """Leaves a dyno at once; what it wrote since is not taken. Idempotent."""
+        task = self._dynos.get(dyno_id)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
 
     def follow_router(self, router: Router, text: Callable[[RequestLine], str], generation: Callable[[], str] = lambda: "0") -> None:
         """Takes the router's requests as `heroku[router]` lines. Idempotent.
 
-        Takes: `text`, makes a line's words (core.codes.router_line); `generation`, names the run of the router whose positions
-        are counted, asked at each (re)start.
+        Takes: `text`, makes a line's words (core.codes.router_line); `generation`, needed only of a router whose positions start again
+        from 0 when it does: names its run, asked at each (re)start. The next batch is asked for when the last one is stored.
         """
         if self._router is None or self._router.done():
             work = self._follow_router(router, text, generation)
             self._router = self._tasks.create_task(work, name="logs:router")
 
-    async def _follow_dyno(self, app_id: UUID, dyno_id: UUID, dyno_name: str, outputs: OutputReader) -> None:
+    async def _follow_dyno(self, app_id: UUID, dyno_id: UUID, dyno_name: str) -> None:
         origin = str(dyno_id)
         lines = DynoLines(dyno_name, origin)
 
@@ -100,7 +105,7 @@ class Intake:
         async def attempt(succeeded: Callable[[], None]) -> None:
             position = await self._reader.last_position(app_id, origin)
             lines.resume(position, self._clock.now())
-            await _in_turns(outputs.output(dyno_id, position), store, succeeded)
+            await _in_turns(self._outputs.output(dyno_id, position), store, succeeded)
             await self._writer.write(app_id, lines.overflow(self._clock.now()))
 
         try:
