@@ -3,7 +3,7 @@
 set -euo pipefail
 
 INTERVAL_S="${INTERVAL_S:-5}"
-trap 'echo "SIGTERM: bye"; kill "${nap:-}" 2>/dev/null || true; exit 0' TERM INT
+trap 'echo "SIGTERM: bye"; kill $(jobs -p) 2>/dev/null || true; exit 0' TERM INT
 
 count=0
 while true; do
@@ -11,6 +11,5 @@ while true; do
   echo "job $count done"
   # A trap runs only between commands: wait, unlike sleep, is left when a signal comes.
   sleep "$INTERVAL_S" &
-  nap=$!
-  wait "$nap"
+  wait "$!"
 done

@@ -30,7 +30,7 @@ DEVELOPMENT_TOOLS = ROOT / ".venv" / "bin"
 PASSED_THROUGH = ("SSL_CERT_FILE", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "NODE_EXTRA_CA_CERTS")
 
 # What a dyno does before its command: every profile script, then the command through a shell.
-START = 'cd "$HOME"; for f in .profile.d/*.sh; do [ -e "$f" ] && . "$f"; done; eval "$0"'
+START = 'cd "$HOME"; for f in .profile.d/*.sh; do [ -e "$f" ] && . "$f"; done; exec /bin/bash -c "$0"'
 
 
 @dataclass(frozen=True, slots=True)

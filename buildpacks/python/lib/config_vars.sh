@@ -17,6 +17,8 @@ load_config_vars() {
     value=""
     # read reports end of file as failure; the value is there all the same.
     IFS= read -r -d '' value <"$file" || true
+    # As $(cat) would, which is how Heroku's buildpacks read these files.
+    while [[ "$value" == *$'\n' ]]; do value="${value%$'\n'}"; done
     export "$name=$value"
     [[ "$name" == UV_* || "$name" == PIP_* ]] && INSTALL_CONFIGURATION+="$name=$value"$'\n'
   done

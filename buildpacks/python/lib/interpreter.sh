@@ -84,37 +84,39 @@ satisfies_request() {
 }
 
 find_on_stack() {
-  uv python find --quiet --no-project --system --no-managed-python --no-python-downloads "$REQUESTED_VERSION" 2>/dev/null
+  uv python find --no-project --system --no-managed-python --no-python-downloads "$REQUESTED_VERSION" 2>/dev/null
 }
 
 # Fetches into the cache, then puts a copy into the slug: the stack it runs on does not have this version.
 fetch_interpreter() {
-  local found name log="$CACHE_DIR/fetch.log"
-  local wanted="${REQUESTED_VERSION:-3.13}"
-  if ! found="$(find_fetched "$wanted")"; then
+  local found folder name log="$CACHE_DIR/fetch.log" wanted="${REQUESTED_VERSION:-3.13}"
+  if ! found="$(find_fetched "$wanted" 2>/dev/null)"; then
     step "Fetching Python $wanted"
-    if ! uv python install --no-bin "$wanted" >"$log" 2>&1; then
+    if ! uv python install --no-bin "$wanted" >"$log" 2>&1 || ! found="$(find_fetched "$wanted" 2>"$log")"; then
       indent <"$log"
       fail "Python $wanted (asked for in ${REQUESTED_IN:-no file; the stack has no Python}) could not be fetched. This stack has $(stack_versions)." \
         "Ask for one of those in .python-version, or let the platform reach a mirror of Python builds (config var UV_PYTHON_INSTALL_MIRROR)."
     fi
-    found="$(find_fetched "$wanted")"
   fi
-  name="${found#"$UV_PYTHON_INSTALL_DIR"/}"
-  name="${name%%/*}"
+  # uv names a minor version by a link to the newest patch: the slug gets the directory itself.
+  folder="$(cd "${found%/bin/*}" && pwd -P)"
+  name="${folder##*/}"
   mkdir -p "$INTERPRETER_HOME"
-  "${COPY_TREE[@]}" "$(cd "$UV_PYTHON_INSTALL_DIR/$name" && pwd -P)" "$INTERPRETER_HOME/$name"
+  "${COPY_TREE[@]}" "$folder" "$INTERPRETER_HOME/$name"
   PYTHON_EXECUTABLE="$INTERPRETER_HOME/$name/bin/${found##*/}"
   read_python_version "$PYTHON_EXECUTABLE"
 }
 
 find_fetched() {
-  uv python find --quiet --no-project --managed-python --no-python-downloads "$1" 2>/dev/null
+  uv python find --no-project --managed-python --no-python-downloads "$1"
 }
 
 stack_versions() {
-  local versions
-  versions="$(uv python list --quiet --only-installed --no-managed-python 2>/dev/null |
-    while read -r name _; do name="${name#*-}"; printf '%s, ' "${name%%-*}"; done)"
-  printf 'Python %s' "${versions:-none}" | sed 's/, $//'
+  local name versions=""
+  while read -r name _; do
+    name="${name#*-}"
+    name="${name%%-*}"
+    [[ ", $versions, " == *", $name, "* ]] || versions+="${versions:+, }$name"
+  done < <(uv python list --only-installed --no-managed-python 2>/dev/null)
+  printf 'Python %s' "${versions:-none}"
 }

@@ -46,7 +46,7 @@ callable_in_module() {
   local module line
   for module in app main wsgi asgi server; do
     [[ -f "$module.py" ]] || continue
-    while IFS= read -r line; do
+    while IFS= read -r line || [[ -n "$line" ]]; do
       if [[ "$line" =~ ^(app|application)[[:space:]]*(:[^=]*)?=[^=] ]]; then
         printf '%s:%s' "$module" "${BASH_REMATCH[1]}"
         return 0

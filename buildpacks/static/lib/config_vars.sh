@@ -10,6 +10,8 @@ load_registry_settings() {
     value=""
     # read reports end of file as failure; the value is there all the same.
     IFS= read -r -d '' value <"$file" || true
+    # As $(cat) would, which is how Heroku's buildpacks read these files.
+    while [[ "$value" == *$'\n' ]]; do value="${value%$'\n'}"; done
     export "${file##*/}=$value"
   done
   default_from UV_DEFAULT_INDEX PIP_INDEX_URL
