@@ -99,6 +99,12 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def cancel(self, name: str) -> None:
+        """See Supervision."""
+        for task in self._tasks:
+            if task.get_name() == name:
+                task.cancel()
+
     async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work

@@ -212,6 +212,9 @@ class Engine(Protocol):
     async def run_inside(self, dyno_id: UUID, command: str, env: Mapping[str, str], *, tty: bool, columns: int, lines: int) -> Terminal:
         """Runs a command inside a running dyno (`ps:exec`, `run:inside`). Raises NotFound when it does not run."""
 
+    async def import_stack(self, name: str, source: str) -> None:
+        """Makes a stack of a directory, a tarball or an OCI image reference. Raises Invalid when it cannot be taken."""
+
 
 class OutputReader(Protocol):
     """Reads what dynos wrote. Separate from Engine because it is read by the log room, not by supervise."""

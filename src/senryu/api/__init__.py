@@ -1,0 +1,1 @@
+"""The front door: Heroku's Platform API v3, one file per resource."""

@@ -1,0 +1,127 @@
+"""`account`, `account/rate-limits`, and registration (ours: Heroku's is a web page)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from ..actions.authenticate import authorize, check_password, hash_password
+from ..actions.register import invite_account, register
+from ..core.account import Account, checked_password
+from ..core.errors import Unauthorized
+from ..store.accounts import set_registration_open, update_account
+from .auth import Allowance, CallerDep, OperatorDep, PlatformDep, caller
+from .body import flag, json_body, needed_text, text
+from .parts import iso
+
+router = APIRouter()
+
+
+def shown(account: Account) -> dict[str, Any]:
+    """The schema's `account`."""
+    return {
+        "allow_tracking": False,
+        "beta": False,
+        "country_of_residence": None,
+        "created_at": iso(account.created_at),
+        "default_organization": None,
+        "default_team": None,
+        "delinquent_at": None,
+        "email": account.email,
+        "federated": False,
+        "id": str(account.id),
+        "identity_provider": None,
+        "last_login": iso(account.last_login),
+        "name": account.name,
+        "sms_number": None,
+        "suspended_at": None,
+        "two_factor_authentication": False,
+        "updated_at": iso(account.updated_at),
+        "verified": True,
+        "is_operator": account.is_operator,
+    }
+
+
+@router.get("/account")
+@router.get("/users/~")
+async def info(caller: CallerDep) -> JSONResponse:
+    """Info."""
+    return JSONResponse(shown(caller.account))
+
+
+@router.patch("/account")
+async def update(request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """Update: name, or the password with the present one."""
+    body = await json_body(request)
+    account = replace(caller.account, updated_at=platform.clock.now())
+    if "name" in body:
+        account = replace(account, name=text(body, "name", most=100))
+    if body.get("new_password") is not None:
+        attempts = request.app.state.attempts
+        given = needed_text(body, "password", most=1024)
+        await check_password(account.email, given, db=platform.db, clock=platform.clock, attempts=attempts)
+        new = checked_password(needed_text(body, "new_password", most=1024))
+        account = replace(account, password_hash=await hash_password(new))
+    async with platform.db.transaction() as tx:
+        await update_account(tx, account)
+    return JSONResponse(shown(account))
+
+
+@router.get("/account/rate-limits")
+async def rate_limits(request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """Rate limit info."""
+    allowance: Allowance = request.app.state.allowance
+    return JSONResponse({"remaining": allowance.left(caller.authorization.token_hash, platform.clock.monotonic())})
+
+
+@router.get("/account/features")
+async def features(caller: CallerDep) -> JSONResponse:
+    """No account features."""
+    return JSONResponse([])
+
+
+@router.post("/senryu/registrations")
+async def create(request: Request, platform: PlatformDep) -> JSONResponse:
+    """Makes an account and gives it a token: the first one, an invited one, or any while registration is open."""
+    body = await json_body(request)
+    account = await register(
+        needed_text(body, "email", most=254),
+        needed_text(body, "password", most=1024),
+        text(body, "name", most=100),
+        db=platform.db,
+        clock=platform.clock,
+        invitation=text(body, "invitation", most=200),
+        by_operator=await _is_operator(request),
+    )
+    async with platform.db.transaction() as tx:
+        _, token = await authorize(account, tx, clock=platform.clock, description="Registration")
+    return JSONResponse({**shown(account), "access_token": {"token": token}}, 201)
+
+
+async def _is_operator(request: Request) -> bool:
+    if not request.headers.get("authorization"):
+        return False
+    try:
+        return (await caller(request)).account.is_operator
+    except Unauthorized:
+        return False
+
+
+@router.post("/senryu/invitations")
+async def invite(request: Request, operator: OperatorDep, platform: PlatformDep) -> JSONResponse:
+    """An invitation for an address; the answer has the code to register with."""
+    email = needed_text(await json_body(request), "email", most=254)
+    code = await invite_account(email, by=operator.account, db=platform.db, clock=platform.clock)
+    return JSONResponse({"email": email, "invitation": code}, 201)
+
+
+@router.patch("/senryu/registration")
+async def open_registration(request: Request, operator: OperatorDep, platform: PlatformDep) -> JSONResponse:
+    """Opens or closes registration for everyone."""
+    is_open = bool(flag(await json_body(request), "open"))
+    async with platform.db.transaction() as tx:
+        await set_registration_open(tx, is_open)
+    return JSONResponse({"open": is_open})

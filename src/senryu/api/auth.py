@@ -1,0 +1,113 @@
+"""Who is calling, how often they may, and which app they mean.
+
+Source: https://devcenter.heroku.com/articles/platform-api-reference#authentication, #rate-limits
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from ..actions.access import app_for
+from ..actions.authenticate import authenticate
+from ..core.account import Account, Authorization
+from ..core.app import App
+from ..core.errors import Forbidden, RateLimited, Unauthorized
+from ..core.limits import API_CALLS_PER_HOUR
+from ..platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An account with the token it came with."""
+
+    account: Account
+    authorization: Authorization
+
+
+class Allowance:
+    """How many calls each token has left: a bucket that refills evenly over an hour. Bounded; full buckets are forgotten."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._used: dict[str, tuple[float, float]] = {}
+        self._most = most
+
+    def take(self, key: str, now_s: float) -> int:
+        """Takes one call; gives what is left, -1 when there was none."""
+        used, at = self._used.pop(key, (0.0, now_s))
+        used = max(0.0, used - (now_s - at) * API_CALLS_PER_HOUR / 3600.0)
+        is_over = used + 1 > API_CALLS_PER_HOUR
+        self._used[key] = (used if is_over else used + 1, now_s)
+        while len(self._used) > self._most:
+            del self._used[next(iter(self._used))]
+        return -1 if is_over else int(API_CALLS_PER_HOUR - used - 1)
+
+    def left(self, key: str, now_s: float) -> int:
+        """What is left, taking nothing."""
+        used, at = self._used.get(key, (0.0, now_s))
+        return int(API_CALLS_PER_HOUR - max(0.0, used - (now_s - at) * API_CALLS_PER_HOUR / 3600.0))
+
+
+def platform_of(request: Request) -> Platform:
+    """The collaborators."""
+    return cast(Platform, request.app.state.platform)
+
+
+def credentials(header: str) -> tuple[str, str]:
+    """User and password (or token) of an Authorization header: `Bearer TOKEN` gives ("", TOKEN). Raises: Unauthorized."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer" and rest.strip():
+        return "", rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            user, _, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            user, password = "", ""
+        if password or user:
+            return user, password
+    raise Unauthorized("There were no credentials in your `Authorization` header. Try `Authorization: Bearer <OAuth access token>`.")
+
+
+async def caller(request: Request) -> Caller:
+    """The account behind the request's token. Raises: Unauthorized, RateLimited above 4,500 calls an hour."""
+    platform = platform_of(request)
+    user, password = credentials(request.headers.get("authorization", ""))
+    account, authorization = await authenticate(password or user, db=platform.db, clock=platform.clock)
+    allowance: Allowance = request.app.state.allowance
+    left = allowance.take(authorization.token_hash, platform.clock.monotonic())
+    request.state.calls_left = max(left, 0)
+    if left < 0:
+        raise RateLimited("Your account has reached the API rate limit; please wait a few minutes before making new requests.")
+    return Caller(account, authorization)
+
+
+CallerDep = Annotated[Caller, Depends(caller)]
+PlatformDep = Annotated[Platform, Depends(platform_of)]
+
+
+async def member_app(app: str, caller: CallerDep, platform: PlatformDep) -> App:
+    """The app in the path, for its owner and collaborators. Raises: NotFound."""
+    async with platform.db.reading() as tx:
+        return await app_for(tx, caller.account, app)
+
+
+async def owned_app(app: str, caller: CallerDep, platform: PlatformDep) -> App:
+    """The app in the path, for its owner alone. Raises: NotFound, Forbidden."""
+    async with platform.db.reading() as tx:
+        return await app_for(tx, caller.account, app, as_owner=True)
+
+
+async def operator(caller: CallerDep) -> Caller:
+    """The operator. Raises: Forbidden for others."""
+    if not caller.account.is_operator:
+        raise Forbidden("Only the operator of this platform may do this.")
+    return caller
+
+
+AppDep = Annotated[App, Depends(member_app)]
+OwnedAppDep = Annotated[App, Depends(owned_app)]
+OperatorDep = Annotated[Caller, Depends(operator)]

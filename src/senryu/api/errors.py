@@ -1,0 +1,81 @@
+"""From errors to answers: the only table of statuses.
+
+Source: https://devcenter.heroku.com/articles/platform-api-reference#errors
+"""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ..core.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PlatformError,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+
+STATUSES: dict[type[PlatformError], int] = {
+    BadRequest: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+    RateLimited: 429,
+    Unavailable: 503,
+}
+_BY_STATUS = {
+    404: ("not_found", "The requested API endpoint was not found."),
+    405: ("method_not_allowed", "This method is not allowed here."),
+}
+_log = structlog.get_logger("api")
+
+
+def status_of(problem: PlatformError) -> int:
+    """The status for an error, that of its nearest kind."""
+    return next((status for kind, status in STATUSES.items() if isinstance(problem, kind)), 500)
+
+
+def answer_to(problem: PlatformError) -> JSONResponse:
+    """The error's body in Heroku's form: `id`, `message`, and `url` or `app` where there is one."""
+    body: dict[str, object] = {"id": problem.id, "message": problem.message}
+    if problem.url:
+        body["url"] = problem.url
+    if problem.app:
+        body["app"] = {"name": problem.app}
+    status = status_of(problem)
+    headers = {"WWW-Authenticate": 'Basic realm="Senryu"'} if status == 401 else {"Retry-After": "5"} if status in (429, 503) else None
+    return JSONResponse(body, status, headers)
+
+
+def install(api: FastAPI) -> None:
+    """Has every failure answered in this form, surprises included (bland for the user, in full for the operator)."""
+
+    @api.exception_handler(PlatformError)
+    async def told(_: Request, problem: PlatformError) -> JSONResponse:
+        return answer_to(problem)
+
+    @api.exception_handler(HTTPException)
+    async def refused(_: Request, problem: HTTPException) -> JSONResponse:
+        id, message = _BY_STATUS.get(problem.status_code, ("bad_request", str(problem.detail)))
+        return JSONResponse({"id": id, "message": message}, problem.status_code, problem.headers)
+
+    @api.exception_handler(RequestValidationError)
+    async def malformed(_: Request, problem: RequestValidationError) -> JSONResponse:
+        return answer_to(BadRequest("A part of the address has the wrong form; look at the id or name in it."))
+
+    @api.exception_handler(Exception)
+    async def surprised(request: Request, problem: Exception) -> JSONResponse:
+        request_id = getattr(request.state, "request_id", "")
+        _log.error("bug", path=request.url.path, request_id=request_id, exc_info=problem)
+        message = f"The platform failed. Tell its operator this request id: {request_id}"
+        return JSONResponse({"id": "internal_server_error", "message": message}, 500)

@@ -1,0 +1,93 @@
+"""The API as one application."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.middleware.base import RequestResponseEndpoint
+
+from ..actions.authenticate import Attempts
+from ..platform import Platform
+from . import (
+    account,
+    apps,
+    buildpack_installations,
+    builds,
+    collaborators,
+    config_vars,
+    domains,
+    dynos,
+    errors,
+    formation,
+    log_sessions,
+    oauth_authorizations,
+    regions,
+    releases,
+    slugs,
+)
+from .auth import Allowance, PlatformDep
+from .rendezvous import Rendezvous
+from .transport import ETags, RequestIds
+
+ROUTERS: tuple[APIRouter, ...] = (
+    account.router,
+    oauth_authorizations.router,
+    apps.router,
+    builds.router,
+    slugs.router,
+    releases.router,
+    config_vars.router,
+    formation.router,
+    dynos.router,
+    log_sessions.router,
+    domains.router,
+    collaborators.router,
+    buildpack_installations.router,
+    regions.router,
+)
+
+_own = APIRouter()
+
+
+@_own.get("/senryu/ca.pem")
+async def authority(platform: PlatformDep) -> Response:
+    """The certificate authority that signs this platform's names, for clients to trust."""
+    return FileResponse(platform.settings.home / "tls" / "ca.pem", media_type="application/x-pem-file")
+
+
+@_own.get("/senryu/health")
+async def health(platform: PlatformDep) -> JSONResponse:
+    """Whether the platform can do its work: database, engine and router answer."""
+    async with platform.db.reading():
+        pass
+    await platform.engine.dynos()
+    await platform.router.routes()
+    return JSONResponse({"status": "ok"})
+
+
+def front_door(platform: Platform) -> FastAPI:
+    """The application, with its collaborators in place; `rendezvous` is added when its port is open."""
+    api = FastAPI(title="Senryu Platform API", version="3", docs_url=None, redoc_url=None, openapi_url=None)
+    api.state.platform = platform
+    api.state.attempts = Attempts()
+    api.state.allowance = Allowance()
+    errors.install(api)
+
+    @api.middleware("http")
+    async def with_calls_left(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        answer = await call_next(request)
+        left = getattr(request.state, "calls_left", None)
+        if left is not None:
+            answer.headers["RateLimit-Remaining"] = str(left)
+        return answer
+
+    for router in (*ROUTERS, _own):
+        api.include_router(router)
+    api.add_middleware(ETags)
+    api.add_middleware(RequestIds)
+    return api
+
+
+def open_terminals(api: FastAPI, rendezvous: Rendezvous) -> None:
+    """Lets the API hand out terminals."""
+    api.state.rendezvous = rendezvous
