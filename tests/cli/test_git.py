@@ -109,7 +109,9 @@ def test_the_app_is_inferred_from_the_remote(remote: str, app_name: str, api: Fa
     assert senryu("config").status == 0
 
 
-@pytest.mark.parametrize("remote", ["https://github.com/ada/myapp.git", "http://localhost:1/myapp.git", "git@localhost:x.git", "{url}/a/b.git"])
+@pytest.mark.parametrize(
+    "remote", ["https://github.com/ada/myapp.git", "http://localhost:1/myapp.git", "git@localhost:x.git", "{url}/a/b.git"]
+)
 def test_remotes_of_other_places_name_no_app(remote: str, api: FakeApi, senryu: Senryu, repository: Path) -> None:
     git("remote", "add", "origin", remote.format(url=api.url))
     result = senryu("config")

@@ -46,12 +46,19 @@ def test_macros_comments_and_quotes_are_understood() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["machine", "machine a login", "machine a password", 'machine a password "', "macdef", "#", "default", "\0"])
+BROKEN = ["machine", "machine a login", "machine a password", 'machine a password "', "macdef", "#", "default", "\0"]
+
+
+@pytest.mark.parametrize("text", BROKEN)
 def test_a_broken_file_is_read_as_far_as_it_goes(text: str) -> None:
     assert list(netrc.entries(netrc.with_entry(text, "b", "x", "y"))) != []
 
 
-@given(st.lists(st.tuples(st.from_regex(r"[a-z]{1,5}(:\d{1,4})?", fullmatch=True), st.from_regex(r"[a-zA-Z0-9@.-]{1,9}", fullmatch=True)), max_size=5))
+MACHINES = st.from_regex(r"[a-z]{1,5}(:[0-9]{1,4})?", fullmatch=True)
+PASSWORDS = st.from_regex(r"[a-zA-Z0-9@.-]{1,9}", fullmatch=True)
+
+
+@given(st.lists(st.tuples(MACHINES, PASSWORDS), max_size=5))
 def test_what_was_written_is_read_and_what_was_removed_is_gone(written: list[tuple[str, str]]) -> None:
     text = OTHERS
     for machine, password in written:

@@ -23,6 +23,7 @@ RETRY_MAX_S = 30.0
 TROUBLE_MAX_S = 120.0
 LINES_DEFAULT = 100
 LINE_MAX_BYTES = 1024 * 1024
+CHUNK_BYTES = 64 * 1024
 HEAD = re.compile(r"^(\S+ [\w.-]+\[([\w.-]+)\]:)(.*)$", re.DOTALL)
 COLOURS = ("yellow", "green", "cyan", "magenta", "blue")
 BAD = re.compile(r"( code=[HRL]\d+| status=5\d\d|Error [RL]\d+)")
@@ -56,6 +57,18 @@ def events(lines: Iterable[bytes]) -> Iterator[Event]:
             event.id = value
         elif field == "retry" and value.isascii() and value.isdigit():
             event.retry_s = int(value) / 1000
+
+
+def lines_of(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body's lines as they come; overlong ones are cut. Raises HTTPException when the connection is cut."""
+    # Not `readline`, which takes a cut connection for a clean end.
+    held = b""
+    while chunk := response.read1(CHUNK_BYTES):
+        *whole, held = (held + chunk).split(b"\n")
+        yield from (line[:LINE_MAX_BYTES] for line in whole)
+        held = held[:LINE_MAX_BYTES]
+    if held:
+        yield held
 
 
 class Paints:
@@ -115,7 +128,7 @@ class Tail:
         response = open_stream(self.url, headers, IDLE_TIMEOUT_S)
         try:
             self._check(response)
-            for event in events(iter(lambda: response.readline(LINE_MAX_BYTES), b"")):
+            for event in events(lines_of(response)):
                 self._trouble_since = None
                 self.pause_s = event.retry_s if event.retry_s is not None else self.pause_s
                 yield from event.data
