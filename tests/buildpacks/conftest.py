@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPILE_TIMEOUT_S = 240
 BOOT_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
-DEVELOPMENT_TOOLS = ROOT / ".venv" / "bin"
+DEVELOPMENT_TOOLS = Path(sys.executable).parent
 PASSED_THROUGH = ("SSL_CERT_FILE", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "NODE_EXTRA_CA_CERTS")
 
 # What a dyno does before its command: every profile script, then the command through a shell.

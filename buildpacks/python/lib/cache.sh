@@ -12,12 +12,15 @@ restore_dependencies() {
   "${COPY_TREE[@]}" "$CACHE_DIR/environment" "$PYTHON_HOME"
 }
 
-# The key is written last and removed first: a build killed in between leaves a miss, never a wrong hit.
+# The key is removed first and written last: a build killed in between leaves a miss, never a wrong hit.
+# The old environment goes last of all: ext4 creates files slowly for seconds after many were deleted.
 store_dependencies() {
-  rm -rf "$CACHE_DIR/environment.key" "$CACHE_DIR/environment" "$CACHE_DIR/environment.new"
+  rm -rf "$CACHE_DIR/environment.key" "$CACHE_DIR/environment.new" "$CACHE_DIR/environment.old"
   "${COPY_TREE[@]}" "$PYTHON_HOME" "$CACHE_DIR/environment.new"
+  if [[ -d "$CACHE_DIR/environment" ]]; then mv "$CACHE_DIR/environment" "$CACHE_DIR/environment.old"; fi
   mv "$CACHE_DIR/environment.new" "$CACHE_DIR/environment"
   printf '%s\n' "$DEPENDENCY_KEY" >"$CACHE_DIR/environment.key"
+  rm -rf "$CACHE_DIR/environment.old"
   bound_uv_cache
 }
 

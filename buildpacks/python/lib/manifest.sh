@@ -21,6 +21,10 @@ choose_manifest() {
     warn "Several files name dependencies; $MANIFEST is used and these are not: ${others[*]}." \
       "Delete the ones that are out of date."
   fi
+  if [[ "$MANIFEST" == pyproject.toml && -f poetry.lock ]]; then
+    warn "poetry.lock is not read: versions are chosen anew from pyproject.toml." \
+      "To keep them, commit the output of 'poetry export --output requirements.txt'."
+  fi
   list_manifest_files
 }
 
@@ -90,7 +94,7 @@ manifest_is_empty() {
   [[ "$MANIFEST" == requirements.txt ]] || return 1
   for file in "${MANIFEST_FILES[@]}"; do
     while IFS= read -r line || [[ -n "$line" ]]; do
-      [[ "$line" =~ ^[[:space:]]*(#.*)?$'\r'?$ ]] || return 1
+      [[ "$line" =~ ^[[:space:]]*(#.*)?$ ]] || return 1
     done <"$file"
   done
 }

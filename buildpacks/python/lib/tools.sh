@@ -12,8 +12,8 @@ prepare_directories() {
   mkdir -p "$BUILD_DIR/.heroku" "$BUILD_DIR/.profile.d" "$CACHE_DIR/uv"
   export UV_CACHE_DIR="$CACHE_DIR/uv"
   export UV_PYTHON_INSTALL_DIR="$CACHE_DIR/interpreters"
-  # The operator's own certificate authorities count, as they do for curl and git.
-  export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
+  # The operator's own certificate authorities count, as they do for curl and git; without any, uv brings its own list.
+  if [[ -s /etc/ssl/certs/ca-certificates.crt || -n "${SSL_CERT_FILE:-}" ]]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"; fi
   export UV_NO_PROGRESS=1
   # The build itself chooses and fetches interpreters, so that it can explain a failure.
   export UV_PYTHON_DOWNLOADS=manual

@@ -3,7 +3,9 @@
 
 load_registry_settings() {
   local file value
-  export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}" UV_NO_PROGRESS=1
+  export UV_NO_PROGRESS=1
+  # The operator's own certificate authorities count, as they do for curl and git; without any, uv brings its own list.
+  if [[ -s /etc/ssl/certs/ca-certificates.crt || -n "${SSL_CERT_FILE:-}" ]]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"; fi
   [[ -d "$1" ]] || return 0
   for file in "$1"/UV_* "$1"/PIP_*; do
     [[ -f "$file" && "${file##*/}" =~ ^[A-Z_]+$ && "${file##*/}" != UV_CACHE_DIR ]] || continue
