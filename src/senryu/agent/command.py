@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run_agent(place: Home) -> None:
     mounts.private_mounts()
+    mounts.adopt_orphans()
     home.prepare(place)
     lock = home.only_agent(place)
     try:

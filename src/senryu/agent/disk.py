@@ -70,7 +70,7 @@ class Disks:
         with open(image, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
             file.truncate(size_bytes)
-        command = ["mkfs.ext4", "-q", "-F", "-m", "0", "-i", str(_BYTES_PER_INODE), "-O", _FEATURES, "-E", _EXTENDED]
+        command = ["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-i", str(_BYTES_PER_INODE), "-O", _FEATURES, "-E", _EXTENDED]
         done = subprocess.run([*command, str(image)], capture_output=True, text=True, timeout=AGENT_TIMEOUT_S)
         if done.returncode != 0:
             image.unlink()

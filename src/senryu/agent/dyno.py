@@ -156,6 +156,9 @@ class Dyno:
             self._exit_status = int(exit_file.read_text())
         except ValueError:
             self._exit_status = _KILLED
+        if self._is_out_of_memory:
+            # The whole dyno is killed then; its main process may have been quicker to end than we to kill it.
+            self._exit_status = _KILLED
 
     def _give_back(self) -> None:
         shim.delete(self._site.home, self.kept.id)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from . import order as orders
 from .dyno import Dyno
 from .launch import Site
 from .record import replace
-from .wire import Channel
+from .wire import Channel, ready
 
 _HANGUP_GRACE_S = 5.0
 
@@ -52,14 +53,15 @@ async def run(request: protocol.RunInside, dyno: Dyno, site: Site, channel: Chan
 
 
 async def _status_or_hangup(command: _Command, channel: Channel) -> int | None:
-    ended = asyncio.ensure_future(asyncio.to_thread(command.wait))
+    ended = asyncio.ensure_future(command.wait())
     gone = asyncio.ensure_future(channel.closed())
     try:
         await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)
         return ended.result() if ended.done() else None
     finally:
-        gone.cancel()
-        ended.cancel()
+        for task in (ended, gone):
+            task.cancel()
+        await asyncio.gather(ended, gone, return_exceptions=True)
 
 
 class _Command:
@@ -69,7 +71,7 @@ class _Command:
         self._directory = directory
         self._dyno = dyno
         self._site = site
-        self._runc: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
 
     def start(self, request: protocol.RunInside) -> list[int]:
         """Starts it. Gives its open terminal, or its stdin and its output."""
@@ -85,36 +87,41 @@ class _Command:
         replace(self._directory / "process.json", json.dumps(spec).encode())
         return self._with_terminal() if request.tty else self._with_pipes()
 
-    def wait(self) -> int:
+    async def wait(self) -> int:
         """The exit status, as a shell gives it."""
-        assert self._runc is not None
-        status = self._runc.wait()
+        assert self._pid is not None
+        end = os.pidfd_open(self._pid)
+        try:
+            await ready(end)
+        finally:
+            os.close(end)
+        _, how = os.waitpid(self._pid, 0)  # noqa: ASYNC222 – it has ended
+        self._pid = None
+        status = os.waitstatus_to_exitcode(how)
         return status if status >= 0 else 128 - status
 
     def hang_up(self) -> None:
         """Ends what still runs: HUP, then KILL to the command and whatever shares its session."""
-        if self._runc is None or self._runc.poll() is not None:
+        if self._pid is None:
             return
-        for number in (signal.SIGHUP, signal.SIGKILL):
-            for pid in self._session():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._runc.wait(_HANGUP_GRACE_S)
-                return
-        self._runc.kill()
-        self._runc.wait(AGENT_TIMEOUT_S)
-
-    def _session(self) -> list[int]:
+        end = os.pidfd_open(self._pid)
         try:
-            leader = int((self._directory / "pid").read_text())
-            session = os.getsid(leader)
-        except (OSError, ValueError):
-            return []
+            for number in (signal.SIGHUP, signal.SIGKILL):
+                for pid in self._session(self._pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+                if select.select([end], [], [], _HANGUP_GRACE_S)[0]:
+                    os.waitpid(self._pid, 0)
+                    self._pid = None
+                    return
+        finally:
+            os.close(end)
+
+    def _session(self, leader: int) -> list[int]:
         found = [leader]
         for pid in self._dyno.cgroup.pids():
             with contextlib.suppress(ProcessLookupError):
-                if pid != leader and session == leader and os.getsid(pid) == session:
+                if pid != leader and os.getsid(pid) == leader:
                     found.append(pid)
         return found
 
@@ -142,21 +149,32 @@ class _Command:
             console.listen(1)
             console.settimeout(AGENT_TIMEOUT_S)
             self._execute(subprocess.DEVNULL, subprocess.DEVNULL, "--console-socket", "tty")
-            try:
-                connection, _ = console.accept()
-            except TimeoutError:
-                raise Unavailable("The terminal inside the dyno could not be opened.") from None
+            connection, _ = console.accept()  # runc has connected and sent it before it returned
             with connection:
-                connection.settimeout(AGENT_TIMEOUT_S)
                 _, files, _, _ = socket.recv_fds(connection, 4096, 1, socket.MSG_CMSG_CLOEXEC)
         if not files:
             raise Unavailable("The terminal inside the dyno could not be opened.")
         return files
 
     def _execute(self, stdin: int, output: int, *options: str) -> None:
+        """Runs runc, which leaves the command to us: this process adopts orphans (prctl(2), PR_SET_CHILD_SUBREAPER)."""
         dyno_id = str(self._dyno.kept.id)
         files = ["--process", "process.json", "--pid-file", "pid"]
-        command = [shim.runc_path(), "--root", str(self._site.home.runtime), "--log", "log", "exec", *files, *options, dyno_id]
-        self._runc = subprocess.Popen(
-            command, stdin=stdin, stdout=output, stderr=output, env=shim.ENV, cwd=self._directory, start_new_session=True
+        command = [shim.runc_path(), "--root", str(self._site.home.runtime), "--log", "log", "exec", "--detach", *files, *options, dyno_id]
+        done = subprocess.run(
+            command,
+            stdin=stdin,
+            stdout=output,
+            stderr=output,
+            env=shim.ENV,
+            cwd=self._directory,
+            start_new_session=True,
+            timeout=AGENT_TIMEOUT_S,
         )
+        if done.returncode != 0:
+            raise Unavailable(f"The command could not be started inside {self._dyno.kept.name}: {self._complaint()}")
+        self._pid = int((self._directory / "pid").read_text())
+
+    def _complaint(self) -> str:
+        log = self._directory / "log"
+        return log.read_text()[-300:].strip() if log.exists() else "runc gave no reason"

@@ -24,12 +24,18 @@ _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 RDONLY, NOSUID, NODEV, _IDMAP = 0x1, 0x2, 0x4, 0x00100000
 _MS_REC, _MS_SLAVE, _MS_NOATIME = 0x4000, 0x80000, 0x400
 _MNT_DETACH = 2
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def private_mounts() -> None:
     """Gives this process a mount table of its own, so that the host's stays clean and a killed agent leaves no mounts."""
     _checked(_libc.unshare(_CLONE_NEWNS), "unshare")
     _checked(_libc.mount(b"none", b"/", None, _MS_REC | _MS_SLAVE, None), "mount")
+
+
+def adopt_orphans() -> None:
+    """Makes this process the parent of its descendants whose own parent ended, so that it learns their exit status."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def new_network_namespace() -> None:
