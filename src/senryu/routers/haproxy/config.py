@@ -17,6 +17,7 @@ from senryu.routers.haproxy.slots import Server, slot_names
 PLATFORM_HOSTS = ("api", "git", "dashboard")
 SMALL_BODY_BYTES = 16 * limits.KIB
 _BUFFER_BYTES = 32 * limits.KIB  # holds the whole header block of a request
+_CLOCK_STEP_MS = 50
 _HTML = "content-type text/html;charset=utf-8"
 
 # One JSON list a request. What a client chose goes through `json`, so that a line stays a line; request_log.py reads it.
@@ -73,6 +74,7 @@ def _defaults(settings: RouterSettings) -> str:
     return f"""defaults anything
   mode http
   option http-server-close
+  option abortonclose
   option splice-auto
   http-reuse never
   timeout http-request {_ms(settings.header_timeout_s)}
@@ -130,9 +132,10 @@ def _restrictions() -> str:
     bad = (
         "{ method CONNECT }",
         "!{ req.fhdr_cnt(host) eq 1 }",
-        r"!{ req.fhdr(host) -m reg ^[A-Za-z0-9._~*-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$ }",
+        r"!{ req.fhdr(host) -m reg '^([A-Za-z0-9._~*-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$' }",
         f"{{ url_len gt {line - len('  HTTP/1.1')} }}",
-        f"{{ req.hdrs -m len gt {header} }} {{ req.hdrs -m reg [^\\r\\n]{{{header + 1},}} }}",
+        f"{{ req.hdrs -m len gt {header} }} {{ req.hdrs -m reg '(?:^|\\n)[^\\r\\n]{{{header + 1}}}' }}",
+        r"{ req.hdrs -m reg '[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]' }",
         "{ req.fhdr_cnt(content-length) gt 1 }",
         "{ req.fhdr_cnt(content-length) gt 0 } { req.fhdr_cnt(transfer-encoding) gt 0 }",
         "{ req.fhdr_cnt(transfer-encoding) gt 1 }",
@@ -216,7 +219,8 @@ def _app_defaults(settings: RouterSettings) -> str:
 {_page_variables(settings)}
   acl serves var(txn.mode) -m str serve
   acl has_dyno nbsrv gt 0
-  http-request lua.hold if {{ var(txn.mode) -m str boot }} or serves !has_dyno
+  http-request set-var(txn.mode) str(held) if {{ var(txn.mode) -m str boot }} or serves !has_dyno
+  http-request lua.hold if {{ var(txn.mode) -m str held }}
 {_answers(error, maintenance)}
   acl has_length req.hdr_cnt(content-length) gt 0
   acl may_have_body method POST PUT PATCH
@@ -255,6 +259,7 @@ def _answers(error: str, maintenance: str) -> str:
         ("stopped", "H14", error),
         ("crashed", "H10", error),
         ("late", "H20", error),
+        ("held", "H27", error),  # still: the visitor left
     )
     lines = [
         f"  http-request set-var(txn.code) str({code}) if {{ var(txn.mode) -m str {mode} }}\n"
@@ -274,11 +279,13 @@ def _slot(name: str, servers: Sequence[Server], settings: RouterSettings) -> str
     in the defaults because 2.6 does not run tcp-response rules that are only inherited. A request that streams its body is left to
     `timeout server`, which counts from the last byte that moved.
     """
+    enough_ms = round(settings.first_byte_timeout_s * 1000) - _CLOCK_STEP_MS  # WAIT_END comes early when the dyno closes
     lines = "".join(f"  {server_line(s, settings.dyno_requests)}\n" for s in servers if not s.is_leaving)
     return f"""backend {name} from app
   tcp-response inspect-delay {_ms(settings.first_byte_timeout_s)}
+  tcp-response content set-var(txn.since) date(0,ms) if !{{ var(txn.since) -m found }}
   tcp-response content accept if {{ var(txn.streams) -m found }} or {{ status gt 0 }}
-  tcp-response content set-var(txn.code) str(H12) if WAIT_END
+  tcp-response content set-var(txn.code) str(H12) if WAIT_END {{ date(0,ms),sub(txn.since) ge {enough_ms} }}
   tcp-response content close if WAIT_END
 {lines}"""
 

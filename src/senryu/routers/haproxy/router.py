@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ParamSpec, Self, TypeVar
 from uuid import UUID
 
 import structlog
@@ -26,6 +26,8 @@ from senryu.routers.haproxy.slots import Live, routes_of
 from senryu.routers.haproxy.tls import ensure_certificates
 
 log = structlog.get_logger()
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _SAVE_AFTER_S = 0.2
 _TIDY_EVERY_S = 5.0
@@ -120,7 +122,7 @@ class HAProxyRouter(Router):
         async with self._turn:
             live = await self._live()
             self._is_saved = True
-            await asyncio.to_thread(files.save, self._settings, live, len(live.slots))
+            await _to_the_end(files.save, self._settings, live, len(live.slots))
 
     async def _keep_files(self) -> None:
         """Saves soon after a change, and deletes dynos whose last request has ended."""
@@ -142,7 +144,7 @@ class HAProxyRouter(Router):
         settings = self._settings
         while True:
             try:
-                if await asyncio.to_thread(ensure_certificates, settings.tls, settings.domain):
+                if await _to_the_end(ensure_certificates, settings.tls, settings.domain):
                     path = settings.certificates / "default.pem"
                     await self.set_certificate(path, await asyncio.to_thread(path.read_text))
             except (PlatformError, OSError) as error:
@@ -154,7 +156,7 @@ class HAProxyRouter(Router):
         async with self._turn:
             live = await self._live()
             wanted = 2 * len(live.slots)
-            await asyncio.to_thread(files.save, self._settings, live, wanted)
+            await _to_the_end(files.save, self._settings, live, wanted)
             with contextlib.suppress(Unavailable):  # it may close the connection instead of answering
                 await ask(self._settings.master_socket, ["reload"])
             for _ in range(round(_RELOAD_TIMEOUT_S / _SAVE_AFTER_S)):
@@ -167,6 +169,16 @@ class HAProxyRouter(Router):
         with contextlib.suppress(Unavailable):
             return len((await self._live()).slots) >= count
         return False
+
+
+async def _to_the_end(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs what writes files in a thread and waits for it even when cancelled: two must never write the same file."""
+    writing = asyncio.ensure_future(asyncio.to_thread(write, *args, **kwargs))
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        raise
 
 
 _: type[Router] = HAProxyRouter

@@ -6,6 +6,7 @@ Source: https://docs.haproxy.org/2.6/management.html#9.3
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from senryu.core import limits
 from senryu.core.errors import Unavailable
 
 _PROMPT = b"\n> "
+_PAYLOAD_PROMPTS = re.compile(r"^(\+ )+")
 _ANSWER_MAX_BYTES = 64 * limits.MIB
 
 
@@ -40,7 +42,8 @@ async def _converse(socket: Path, commands: Sequence[str]) -> list[str]:
         for command in commands:
             writer.write(command.encode() + (b"\n\n" if "<<" in command else b"\n"))
             answer = await reader.readuntil(_PROMPT)
-            answers.append(answer[: -len(_PROMPT)].decode(errors="replace").strip("\n"))
+            text = answer[: -len(_PROMPT)].decode(errors="replace")
+            answers.append(_PAYLOAD_PROMPTS.sub("", text).strip("\n"))
         return answers
     finally:
         writer.close()
