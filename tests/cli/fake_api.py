@@ -41,13 +41,18 @@ class Reply:
 Answer = Reply | Callable[[Request], Reply]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves before it has read everything is no error."""
+
+
 class FakeApi:
     """Answers are looked up by `METHOD /path`; a list is used up one by one, its last entry stays."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.answers: dict[str, list[Answer]] = {}
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _door(self))
+        self.server = _Server(("127.0.0.1", 0), _door(self))
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.on("GET /account", {"email": EMAIL, "id": "1"})

@@ -115,3 +115,20 @@ def test_register_says_who_may_open_a_closed_platform(stranger: FakeApi, senryu:
     result = senryu("register", "--email", EMAIL, "--password-stdin", stdin="pw")
     assert result.status == 2
     assert result.err.startswith("error: Registration is closed.\nhint: Ask the operator")
+
+
+def test_register_keeps_the_token_that_comes_with_the_account(stranger: FakeApi, senryu: Senryu, home: Path) -> None:
+    stranger.on("POST /senryu/registrations", {"email": EMAIL, "access_token": {"token": TOKEN}}, 201)
+    assert senryu("register", "--email", EMAIL, "--invitation", "c0de", "--password-stdin", stdin="pw").status == 0
+    assert stranger.asked("POST /senryu/registrations")[0].json == {"email": EMAIL, "password": "pw", "invitation": "c0de"}
+    assert stranger.asked("POST /oauth/authorizations") == []
+    assert TOKEN in (home / ".netrc").read_text()
+
+
+def test_the_operator_opens_closes_and_invites(api: FakeApi, senryu: Senryu) -> None:
+    api.on("PATCH /senryu/registration", {})
+    api.on("POST /senryu/invitations", {"invitation": "c0de"}, 201)
+    senryu("registration:open")
+    senryu("registration:close")
+    assert [request.json for request in api.asked("PATCH /senryu/registration")] == [{"open": True}, {"open": False}]
+    assert "--email bob@example.com --invitation c0de" in senryu("registration:invite", "bob@example.com").out

@@ -183,6 +183,13 @@ def test_a_command_runs_inside_a_dyno(words: list[str], path: str, command: str,
     assert platform.api.asked(f"POST /apps/myapp/dynos/{path}")[0].json["command"] == command
 
 
+def test_a_command_inside_a_dyno_tells_its_own_exit_status(platform: Platform) -> None:
+    with platform.dyno(marked("echo inside; (exit 6)"), "framed", "/apps/myapp/dynos/web.1"):
+        done = run("ps:exec", "-x", "-a", "myapp", "-d", "web.1", "--", "thing")
+    assert (done.returncode, done.stdout) == (6, b"inside\n")
+    assert platform.api.asked("POST /apps/myapp/dynos/web.1")[0].json["command"] == marked("thing")
+
+
 def test_detached_prints_how_to_see_the_output(api: FakeApi, senryu: Senryu) -> None:
     api.on("POST /apps/myapp/dynos", dyno("run.77"), 201)
     result = senryu("run:detached", "-a", "myapp", "rake", "db:migrate")
@@ -270,7 +277,7 @@ def far_name(fd: int) -> str:
 
 def test_a_terminal_gets_a_terminal_with_its_size_and_its_keys(platform: Platform) -> None:
     api = platform.api
-    with platform.dyno("stty size; read line; echo got:$line; exit 3", "pty") as far:
+    with platform.dyno("stty size; read line; echo got:$line; exit 3", "pty", terminal_id="t1") as far:
 
         def resized(request: Request) -> Reply:
             far.resize(request.json["columns"], request.json["lines"])
@@ -288,7 +295,7 @@ def test_a_terminal_gets_a_terminal_with_its_size_and_its_keys(platform: Platfor
             assert terminal.end() == 3
             assert b"got:hello" in terminal.seen
             assert termios.tcgetattr(terminal.far) == terminal.before
-    assert api.asked("POST /apps/myapp/dynos/run.1234/actions/resize")[0].json == {"columns": 120, "lines": 40}
+    assert api.asked("POST /apps/myapp/dynos/run.1234/actions/resize")[0].json == {"columns": 120, "lines": 40, "terminal_id": "t1"}
     posted = api.asked("POST /apps/myapp/dynos")[0].json
     assert posted["env"] == {"TERM": "xterm-256color", "COLUMNS": 90, "LINES": 30}
     assert "stdin" not in posted and "force_no_tty" not in posted

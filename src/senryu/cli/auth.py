@@ -49,6 +49,11 @@ def _refuse_with_key() -> None:
         raise Failure("SENRYU_API_KEY is set, and it beats any login", hint="Unset it first: `unset SENRYU_API_KEY`")
 
 
+def _keep(url: PlatformUrl, email: str, token: str) -> None:
+    netrc.write(netrc.with_entry(netrc.read(), url.machine, email, token))
+    note(f"Logged in as {email}")
+
+
 def _log_in(url: PlatformUrl, email: str, password: str, expires_in: int | None = None) -> None:
     """Fetches a token for the password and keeps it in the netrc file."""
     import socket
@@ -64,9 +69,7 @@ def _log_in(url: PlatformUrl, email: str, password: str, expires_in: int | None 
             if refusal.code == 401:
                 refusal.hint = f"Check the address and the password for {url}, or `senryu register` for an account"
             raise
-    name = answer.get("user", {}).get("email") or email
-    netrc.write(netrc.with_entry(netrc.read(), url.machine, name, answer["access_token"]["token"]))
-    note(f"Logged in as {name}")
+    _keep(url, answer.get("user", {}).get("email") or email, answer["access_token"]["token"])
 
 
 def _login(typed: Typed) -> None:
@@ -89,16 +92,21 @@ def _register(typed: Typed) -> None:
         password = _ask_password()
         if _ask_password("Password again: ") != password:
             raise Failure("The two passwords differ, so no account was created")
-    body = {"email": email, "password": password, "name": typed.text("name")}
+    asked = {"email": email, "password": password, "name": typed.text("name"), "invitation": typed.text("invitation")}
     with PlatformApi(url, "") as api:
         try:
-            api.call("POST", "/senryu/registrations", body, {"Authorization": ""})
+            body = {key: value for key, value in asked.items() if value is not None}
+            made = api.call("POST", "/senryu/registrations", body, {"Authorization": ""}).json or {}
         except Refusal as refusal:
             if refusal.code == 403:
-                refusal.hint = f"Ask the operator of {url} to open registration or to invite you"
+                refusal.hint = f"Ask the operator of {url} to open registration, or for an invitation (`--invitation CODE`)"
             raise
     note(f"Created the account {email}")
-    _log_in(url, email, password)
+    token = (made.get("access_token") or {}).get("token")
+    if token:
+        _keep(url, made.get("email") or email, token)
+    else:
+        _log_in(url, email, password)
 
 
 def _logout(typed: Typed) -> None:
@@ -165,5 +173,7 @@ TOPIC = {
     "auth:logout": Command(_logout),
     "auth:whoami": Command(_whoami),
     "auth:token": Command(_token),
-    "register": Command(_register, "", (EMAIL, PASSWORD, Flag("name", "n", "NAME", "your name"))),
+    "register": Command(
+        _register, "", (EMAIL, PASSWORD, Flag("name", "n", "NAME", "your name"), Flag("invitation", "", "CODE", "code of an invitation"))
+    ),
 }  # fmt: skip

@@ -65,8 +65,9 @@ def _attached(typed: Typed, app: str, path: tuple[str, ...], command: str, extra
         body |= {"force_no_tty": True, "stdin": "framed"}
     with PlatformApi() as api, ExitStack() as stack:
         authority = api.certificate_authority()
-        # A platform without a certificate authority of its own is not ours, and knows no `exit_code`.
-        is_marked = typed.on("exit-code") and authority is None
+        # A platform without a certificate authority of its own is not ours, and knows no `exit_code`;
+        # and inside a dyno it would be the dyno's.
+        is_marked = typed.on("exit-code") and (authority is None or len(path) > 1)
         body["command"] = exit_status.marked(command) if is_marked else command
         with Progress(f"Running {command} on {hexagon(app)}") as progress:
             dyno = api.post(path_of("apps", app, *path), body)
@@ -76,13 +77,13 @@ def _attached(typed: Typed, app: str, path: tuple[str, ...], command: str, extra
         is_framed = dyno.get("stdin") == "framed" and not is_terminal
         output = exit_status.Output(is_marked=is_marked, drops_cr=not is_terminal and not is_framed)
         stream = rendezvous.Stream(sock, is_terminal=is_terminal, is_framed=is_framed, on_output=output)
-        _copy(stream, first, app, dyno["name"])
+        _copy(stream, first, app, dyno)
         if not typed.on("exit-code"):
             return 0
         return output.status if output.status is not None else exit_status.reported(api, app, dyno["name"])
 
 
-def _copy(stream: rendezvous.Stream, first: bytes, app: str, dyno: str) -> None:
+def _copy(stream: rendezvous.Stream, first: bytes, app: str, dyno: dict[str, Any]) -> None:
     """Copies until the end; a terminal is raw meanwhile and its size is passed on."""
     with ExitStack() as stack:
         if stream.is_terminal:
@@ -91,11 +92,14 @@ def _copy(stream: rendezvous.Stream, first: bytes, app: str, dyno: str) -> None:
         stream.copy(first)
 
 
-def _resize(app: str, dyno: str, columns: int, lines: int) -> None:
+def _resize(app: str, dyno: dict[str, Any], columns: int, lines: int) -> None:
     """Tells the dyno's terminal its size. A connection of its own, because another thread waits on the first one."""
+    body = {"columns": columns, "lines": lines}
+    if dyno.get("terminal_id"):
+        body["terminal_id"] = dyno["terminal_id"]
     try:
         with PlatformApi() as api:
-            api.post(path_of("apps", app, "dynos", dyno, "actions", "resize"), {"columns": columns, "lines": lines})
+            api.post(path_of("apps", app, "dynos", dyno["name"], "actions", "resize"), body)
     except Failure:
         pass  # a window of the old size is better than a torn screen
 
