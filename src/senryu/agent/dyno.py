@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from senryu.core.dyno import ObservedDyno
+from senryu.core.errors import NotFound
 from senryu.core.limits import AGENT_TIMEOUT_S
 
 from . import launch, network, record, shim
@@ -27,11 +28,11 @@ _OUT_OF_MEMORY = "out_of_memory"
 
 
 class Dyno:
-    """A started dyno. `kept` is what is on disk of it; `stdio` its attach socket while nobody has taken it."""
+    """A started dyno. `kept` is what is on disk of it."""
 
     def __init__(self, kept: record.Record, site: Site) -> None:
         self.kept = kept
-        self.stdio: socket.socket | None = None
+        self._begins = asyncio.Lock()
         self.ended = asyncio.Event()
         self.cgroup = Cgroup(site.lot, kept.id)
         self._site = site
@@ -71,8 +72,9 @@ class Dyno:
         if self._exit_status is not None:
             return
         number = {"TERM": signals.SIGTERM, "HUP": signals.SIGHUP, "KILL": signals.SIGKILL}[name]
-        pids = self.cgroup.pids()
-        for pid in pids:
+        if shim.is_waiting(self._site.home, self.kept.id):
+            number = signals.SIGKILL  # the program has not begun; what waits there is runc
+        for pid in self.cgroup.pids():
             if number == signals.SIGKILL or pid != self.kept.init_pid:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
@@ -94,11 +96,24 @@ class Dyno:
         """Whether its conmon still runs, in this boot of the machine."""
         return self.kept.boot == record.boot_id() and record.birth(self.kept.shim_pid) == self.kept.shim_birth
 
-    def detach(self) -> None:
-        """Lets go of the attach socket."""
-        if self.stdio is not None:
-            self.stdio.close()
-            self.stdio = None
+    async def attach(self) -> tuple[socket.socket, int]:
+        """Its attach socket and control pipe; the caller closes them. The first call lets the program begin.
+
+        Raises: NotFound when there is no stdin to attach to.
+        """
+        home, dyno_id = self._site.home, self.kept.id
+        gone = NotFound(f"Nothing can be attached to {self.kept.name}.")
+        if not self.kept.stdin or self._exit_status is not None:
+            raise gone
+        async with self._begins:
+            try:
+                stdio = launch.connect_stdio(home, dyno_id)
+                control = os.open(home.dyno(dyno_id) / "ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError as error:
+                raise gone from error
+            if shim.is_waiting(home, dyno_id):
+                await asyncio.to_thread(shim.start, home, dyno_id)
+        return stdio, control
 
     async def _await_shim(self) -> None:
         if not self.was_here_before():

@@ -63,12 +63,11 @@ class Dynos:
             slug = None if order.slug is None else await self._in_thread(self._slugs.unpacked, order.slug)
             index = self._taken_index()
             try:
-                launched = await self._in_thread(launch.launch, order, index, slug, self._site)
+                kept = await self._in_thread(launch.launch, order, index, slug, self._site)
             except BaseException:
                 self._indices.discard(index)
                 raise
-            dyno = Dyno(launched.record, self._site)
-            dyno.stdio = launched.stdio
+            dyno = Dyno(kept, self._site)
             self._follow(dyno)
         self._changed(dyno)
         self._spawn(self._refill(), "disks")
@@ -80,7 +79,6 @@ class Dynos:
             if dyno is None:
                 return
             dyno.signal("KILL")
-            dyno.detach()
             await asyncio.wait_for(self._in_thread(trace_removed, dyno_id, dyno.kept.index, self._site), AGENT_TIMEOUT_S * 2)
             del self._dynos[dyno_id]
             self._indices.discard(dyno.kept.index)

@@ -35,16 +35,8 @@ class Site:
     buildpacks: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """A started dyno. `stdio` is its attach socket, connected before it wrote anything; None unless ordered with `stdin`."""
-
-    record: record.Record
-    stdio: socket.socket | None
-
-
-def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> Launched:
-    """Starts the dyno of `order` with the `index`th address. Leaves nothing behind when it fails.
+def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> record.Record:
+    """Starts the dyno of `order` with the `index`th address; one with stdin is made ready only. Leaves nothing behind when it fails.
 
     Raises: Invalid, Unavailable.
     """
@@ -64,13 +56,13 @@ def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> Launc
         undo.callback(shim.delete, home, order.id)
         shim_pid, init_pid = shim.create(home, order.id, tty=order.tty, stdin=order.stdin)
         cgroup.adopt_shim(lot, shim_pid)
-        stdio = connect_stdio(home, order.id) if order.stdin else None
-        shim.start(home, order.id)
+        if not order.stdin:
+            shim.start(home, order.id)
         (directory / "config.json").unlink()  # it holds the environment
         launched = _recorded(order, index, shim_pid, init_pid)
         record.write(directory, launched)
         undo.pop_all()
-    return Launched(launched, stdio)
+    return launched
 
 
 def discard(home: Home, dyno_id: UUID) -> None:

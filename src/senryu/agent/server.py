@@ -13,7 +13,7 @@ from uuid import UUID
 from senryu.core.errors import Invalid, NotFound, PlatformError
 from senryu.core.limits import AGENT_TIMEOUT_S
 
-from . import inside, launch, protocol, stack_import
+from . import inside, protocol, stack_import
 from .dynos import Dynos
 from .launch import Site
 from .wire import Channel, Closed, TooLarge, peer_uid
@@ -96,14 +96,7 @@ class Server:
 
     async def _attach(self, dyno_id: UUID, channel: Channel) -> None:
         dyno = self._dynos.get(dyno_id)
-        if not dyno.kept.stdin or (dyno.exit_status is not None and dyno.stdio is None):
-            raise NotFound(f"Nothing can be attached to {dyno.kept.name}.")
-        stdio, dyno.stdio = dyno.stdio, None
-        try:
-            stdio = stdio or launch.connect_stdio(self._site.home, dyno_id)
-            control = os.open(self._site.home.dyno(dyno_id) / "ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise NotFound(f"Nothing can be attached to {dyno.kept.name}: it has ended.") from error
+        stdio, control = await dyno.attach()
         try:
             await _say(channel, protocol.Opened(tty=dyno.kept.tty), [stdio.fileno(), control])
         finally:

@@ -74,6 +74,11 @@ def start(home: Home, dyno_id: UUID) -> None:
         raise Unavailable(f"The dyno's container could not be started: {done.stderr.strip()[:400]}")
 
 
+def is_waiting(home: Home, dyno_id: UUID) -> bool:
+    """Whether the container is made but not yet started: runc's process 1 waits on this pipe until then."""
+    return (home.runtime / str(dyno_id) / "exec.fifo").exists()
+
+
 def delete(home: Home, dyno_id: UUID) -> None:
     """Kills and forgets the container, if there is one; its control group goes too."""
     if (home.runtime / str(dyno_id)).exists():

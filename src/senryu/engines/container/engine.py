@@ -20,6 +20,7 @@ from .terminal import AttachedTerminal, CommandTerminal
 from .watch import DirectoryWatch
 
 _RECONNECT_S = 0.5
+_IMPORT_TIMEOUT_S = 1200.0
 _START_TIMEOUT_S = 180.0  # unpacking a slug for the first time is part of it
 
 
@@ -83,6 +84,10 @@ class ContainerEngine:
         except BaseException:
             talk.close()
             raise
+
+    async def import_stack(self, name: str, source: str) -> None:
+        """See Engine."""
+        await client.ask(self._socket, protocol.ImportStack(name, source), _IMPORT_TIMEOUT_S)
 
     def output(self, dyno_id: UUID, after: int) -> AsyncIterator[list[Output]]:
         """See OutputReader."""
