@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema: `python -m senryu.store.migrate URL`.
+"""Brings a database to the newest schema: `python -m senryu.store.migrate`, the URL in `SENRYU_MIGRATE_URL`.
 
 A process of its own, so that the platform need not carry Alembic in memory. Safe to repeat; each revision is one transaction.
 """
@@ -6,7 +6,7 @@ A process of its own, so that the platform need not carry Alembic in memory. Saf
 from __future__ import annotations
 
 import asyncio
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,4 +36,4 @@ async def migrate(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(migrate(sys.argv[1]))
+    asyncio.run(migrate(os.environ["SENRYU_MIGRATE_URL"]))

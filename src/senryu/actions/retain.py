@@ -1,0 +1,82 @@
+"""Keeping the disk within its budget: what is older than Heroku keeps goes.
+
+Source: https://devcenter.heroku.com/changelog-items/3395 (30 days or the last 20 releases)
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from ..core.build import Streams
+from ..core.clock import Clock
+from ..core.errors import PlatformError
+from ..core.limits import RELEASES_KEPT_S
+from ..core.release import ReleaseStatus, expiring
+from ..core.slug import BlobStore, slug_key
+from ..store.apps import list_apps
+from ..store.builds import expire_slug, kept_checksums, list_builds
+from ..store.database import Database
+from ..store.releases import list_releases, update_status
+from ..store.sources import delete_source, old_sources
+from ..store.vault import Vault
+
+EVERY_S = 3600.0
+_SOURCES_KEPT_S = 24 * 3600.0
+_log = structlog.get_logger("retain")
+
+
+async def retain(*, db: Database, vault: Vault, blobs: BlobStore, streams: Streams, clock: Clock) -> None:
+    """Looks once an hour, for ever."""
+    suspects: set[str] = set()
+    while True:
+        await clock.sleep(EVERY_S)
+        try:
+            suspects = await retain_once(suspects, db=db, vault=vault, blobs=blobs, streams=streams, clock=clock)
+        except PlatformError as problem:
+            _log.warning("retention failed", reason=problem.message)
+
+
+async def retain_once(
+    suspects: set[str], *, db: Database, vault: Vault, blobs: BlobStore, streams: Streams, clock: Clock
+) -> set[str]:
+    """Expires old releases, then deletes the objects and streams that no row names any more.
+
+    Takes and gives: slug objects without a row. One is deleted when it was so at the last look too, as a build writes its row last.
+    """
+    now = clock.now()
+    async with db.reading() as tx:
+        apps = await list_apps(tx)
+    for app in apps:
+        async with db.transaction() as tx:
+            releases = await list_releases(tx, app.id, vault=vault)
+            gone = expiring(releases, now)
+            kept_slugs = {release.slug_id for release in releases if release not in gone and release.status is not ReleaseStatus.EXPIRED}
+            for release in gone:
+                if release.status is ReleaseStatus.SUCCEEDED:
+                    await update_status(tx, release.id, ReleaseStatus.EXPIRED, now)
+                if release.slug_id is not None and release.slug_id not in kept_slugs:
+                    await expire_slug(tx, release.slug_id)
+            old_builds = [
+                build for build in await list_builds(tx, app.id) if (now - build.created_at).total_seconds() > RELEASES_KEPT_S
+            ]
+        for stream_id in [release.id for release in gone] + [build.id for build in old_builds]:
+            await streams.forget(stream_id)
+    return await _delete_unnamed(suspects, db=db, blobs=blobs, clock=clock)
+
+
+async def _delete_unnamed(suspects: set[str], *, db: Database, blobs: BlobStore, clock: Clock) -> set[str]:
+    """Slug objects without a row, and uploads nobody built."""
+    keys = await blobs.keys("slugs/")
+    async with db.transaction() as tx:
+        kept = {slug_key(checksum) for checksum in await kept_checksums(tx)}
+        old = await old_sources(tx, clock.now() - timedelta(seconds=_SOURCES_KEPT_S))
+        for source_id in old:
+            await delete_source(tx, source_id)
+    for source_id in old:
+        await blobs.delete(f"sources/{source_id}.tgz")
+    unnamed = {key for key in keys if key not in kept}
+    for key in unnamed & suspects:
+        await blobs.delete(key)
+    return unnamed - suspects

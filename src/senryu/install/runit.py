@@ -1,0 +1,52 @@
+"""runit service directories below the home: for machines without systemd, and for copies that come and go."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from ..config import Settings
+from .directories import make_directories
+from .services import USER, Service, services
+
+
+def run_script(service: Service) -> str:
+    """The `run` file of a service: drops to its user, prepares, becomes the process. Pure."""
+    lines = ["#!/bin/sh", "exec 2>&1", "umask 007", "cd /"]
+    if service.before:
+        before = shlex.join(("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *service.before))
+        lines.append(f"{before} || exit 1")
+    words: tuple[str, ...] = service.argv
+    if service.user != "root":
+        capabilities = tuple(f"+{name}" for name in service.capabilities)
+        raised = (f"--inh-caps={','.join(capabilities)}", f"--ambient-caps={','.join(capabilities)}") if capabilities else ()
+        words = ("setpriv", f"--reuid={service.user}", f"--regid={USER}", "--init-groups", *raised, *words)
+    command = "exec " + shlex.join(words)
+    if service.stdout is not None:
+        # Only stdout is the request log; stderr goes on to the service's own logger.
+        command = f"{command} >>{shlex.quote(str(service.stdout))}"
+    lines.append(command)
+    return "\n".join(lines) + "\n"
+
+
+def install(settings: Settings) -> list[Path]:
+    """Writes `$HOME/services/<name>/run` and a logger beside each. Gives the directories."""
+    make_directories(settings)
+    made = []
+    for service in services(settings):
+        folder = settings.home / "services" / service.name
+        (folder / "log" / "main").mkdir(parents=True, exist_ok=True)
+        _write(folder / "run", run_script(service))
+        # svlogd keeps ten files of 1 MB: the platform's own words have a bound.
+        _write(folder / "log" / "run", "#!/bin/sh\nexec svlogd -tt ./main\n")
+        made.append(folder)
+    return made
+
+
+def _write(path: Path, content: str) -> None:
+    if path.exists() and path.read_text() == content:
+        return
+    fresh = path.with_suffix(".new")
+    fresh.write_text(content)
+    fresh.chmod(0o755)
+    fresh.replace(path)

@@ -1,0 +1,66 @@
+"""The platform's processes as values: what runs as whom. Pure; systemd and runit write them down each in its own form."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import SETTINGS, Settings
+
+USER = "senryu"
+ROUTER_USER = "senryu-router"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One supervised process. `before` runs first each time, as `senryu`; `stdout` is a file that output is added to."""
+
+    name: str
+    what: str
+    argv: tuple[str, ...]
+    user: str
+    before: tuple[str, ...] = ()
+    stdout: Path | None = None
+    capabilities: tuple[str, ...] = ()
+    keeps_children: bool = False
+
+
+def flags(settings: Settings) -> tuple[str, ...]:
+    """The settings as flags of senryud, so that a service needs no environment."""
+    given: list[str] = []
+    for name, (_, default, _) in SETTINGS.items():
+        value = getattr(settings, name)
+        if value != default and str(value) and name != "database_url":
+            given += [f"--{name.replace('_', '-')}", str(value)]
+    return tuple(given)
+
+
+def program(name: str) -> str:
+    """A console script of the running Python's environment."""
+    return str(Path(sys.executable).parent / name)
+
+
+def services(settings: Settings) -> tuple[Service, ...]:
+    """The three processes. A database URL with a password goes into senryu.toml, not into argv."""
+    home, ours = settings.home, flags(settings)
+    needs_low_port = min(settings.port, settings.tls_port) < 1024
+    return (
+        Service(
+            "agent",
+            "Senryu agent: starts and stops dynos (root)",
+            (program("senryu-agent"), "--home", str(home), "--user", USER),
+            "root",
+            keeps_children=True,
+        ),
+        Service(
+            "router",
+            "Senryu router: HAProxy",
+            ("/usr/sbin/haproxy", "-W", "-db", "-S", f"{home}/run/haproxy-master.sock", "-f", f"{home}/router/haproxy.cfg"),
+            ROUTER_USER,
+            before=(program("senryud"), *ours, "prepare"),
+            stdout=home / "router" / "requests.log",
+            capabilities=("net_bind_service",) if needs_low_port else (),
+        ),
+        Service("senryud", "Senryu platform: API, git, supervision", (program("senryud"), *ours, "serve"), USER),
+    )

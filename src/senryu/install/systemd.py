@@ -1,0 +1,59 @@
+"""systemd units of a permanent installation."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from ..config import Settings
+from .directories import make_directories
+from .services import USER, Service, services
+
+_HARDENING = (
+    "NoNewPrivileges=yes",
+    "ProtectSystem=full",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectControlGroups=yes",
+    "RestrictSUIDSGID=yes",
+)
+
+
+def _quoted(words: tuple[str, ...]) -> str:
+    return " ".join(shlex.quote(word).replace("%", "%%").replace("$", "$$") for word in words)
+
+
+def unit(service: Service, settings: Settings) -> str:
+    """A unit's text. Pure. Dynos are in the agent's own groups: restarting a unit never ends them (KillMode=process, Delegate)."""
+    after = "network-online.target" if service.name == "agent" else "senryu-agent.service"
+    lines = ["[Unit]", f"Description={service.what}", f"After={after}", "Wants=network-online.target", "StartLimitIntervalSec=0", ""]
+    lines += ["[Service]", "Type=exec", f"User={service.user}", f"Group={'root' if service.user == 'root' else USER}", "UMask=0007"]
+    if service.before:
+        lines.append(f"ExecStartPre=+setpriv --reuid={USER} --regid={USER} --init-groups {_quoted(service.before)}")
+    lines.append(f"ExecStart={_quoted(service.argv)}")
+    if service.stdout is not None:
+        lines.append(f"StandardOutput=append:{service.stdout}")
+    if service.name == "router":
+        lines.append("ExecReload=/bin/kill -USR2 $MAINPID")
+    lines += ["Restart=always", "RestartSec=1"]
+    if service.keeps_children:
+        lines += ["KillMode=process", "Delegate=yes", "TasksMax=infinity", "LimitNOFILE=65536"]
+    else:
+        lines += ["KillMode=mixed", "TimeoutStopSec=15", "LimitNOFILE=65536", *_HARDENING, f"ReadWritePaths={settings.home}"]
+    if service.capabilities:
+        names = " ".join(f"CAP_{name.upper()}" for name in service.capabilities)
+        lines += [f"AmbientCapabilities={names}", f"CapabilityBoundingSet={names}"]
+    return "\n".join([*lines, "", "[Install]", "WantedBy=multi-user.target", ""])
+
+
+def install(settings: Settings, units_dir: str) -> list[Path]:
+    """Writes `senryu-agent`, `senryu-router` and `senryud` units. Gives their paths; the caller enables them."""
+    make_directories(settings)
+    written = []
+    for service in services(settings):
+        name = service.name if service.name == "senryud" else f"senryu-{service.name}"
+        path = Path(units_dir) / f"{name}.service"
+        path.write_text(unit(service, settings))
+        written.append(path)
+    return written

@@ -1,0 +1,240 @@
+"""The floor plan in code: `senryud` puts the rooms together and opens the doors. The only file that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import signal
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TextIO
+
+import structlog
+import uvicorn
+
+from .actions.push import authorize_push, push
+from .actions.recover import recover
+from .actions.retain import retain
+from .actions.supervise import Supervisor
+from .api.front_door import front_door, open_terminals
+from .api.parts import deploying
+from .api.rendezvous import Rendezvous
+from .blobs.disk import DiskBlobStore
+from .builders.container import ContainerBuilder
+from .config import Settings
+from .core.codes import router_line
+from .core.errors import NotFound, PlatformError
+from .engines.container import ContainerEngine
+from .git.door import GitDoor
+from .git.target import Output, PushTarget
+from .logs.history import FileLogs
+from .logs.intake import Intake
+from .logs.streams import FileStreams
+from .platform import Platform
+from .routers.haproxy import HAProxyRouter, RouterSettings
+from .store.apps import find_app
+from .store.database import Database
+from .store.vault import vault_at
+
+_log = structlog.get_logger("senryud")
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """See Clock."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        return monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        """See Clock."""
+        await asyncio.sleep(delay_s)
+
+
+def buildpacks_dir() -> Path:
+    """The built-in buildpacks: beside the installed package, or in the checkout."""
+    package = Path(__file__).parent
+    installed = package / "buildpacks"
+    return installed if installed.is_dir() else package.parents[1] / "buildpacks"
+
+
+def router_settings(settings: Settings) -> RouterSettings:
+    """The router's part of the settings."""
+    listen = {"listen": (settings.listen,)} if settings.listen else {}
+    return RouterSettings(
+        home=settings.home, domain=settings.domain, port=settings.port, tls_port=settings.tls_port, slots=settings.slots, **listen
+    )
+
+
+def signing_key(path: Path) -> bytes:
+    """The key of links and log sessions, made with mode 0600 when there is none."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+    return path.read_bytes()
+
+
+def only_one(home: Path) -> TextIO:
+    """Holds the home for this process as long as the file is open. Raises: SystemExit when another senryud has it."""
+    path = home / "run" / "senryud.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"senryud: another senryud already serves {home}; stop it first, or use another SENRYU_HOME.")
+    return file
+
+
+@asynccontextmanager
+async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
+    """Every room, set up and running."""
+    home, clock = settings.home, SystemClock()
+    async with AsyncExitStack() as house:
+        db = Database(settings.database_url)
+        house.push_async_callback(db.close)
+        vault = vault_at(home / "secrets" / "vault.key")
+        blobs = DiskBlobStore(home / "blobs")
+        engine = await house.enter_async_context(ContainerEngine(home))
+        router = await house.enter_async_context(HAProxyRouter(router_settings(settings)))
+        logs = await house.enter_async_context(FileLogs(home / "logs"))
+        streams = FileStreams(home / "streams")
+        intake = await house.enter_async_context(Intake(outputs=engine, writer=logs, reader=logs, clock=clock))
+        intake.follow_router(router, router_line)
+        builder = ContainerBuilder(engine, engine, blobs, home, buildpacks_dir(), home / "tools")
+        await recover(db=db, log_writer=logs, clock=clock)
+        supervisor = await house.enter_async_context(
+            Supervisor(
+                db=db,
+                vault=vault,
+                engine=engine,
+                output=engine,
+                router=router,
+                log_writer=logs,
+                streams=streams,
+                followers=intake,
+                clock=clock,
+                platform_domain=settings.domain,
+            )
+        )
+        supervisor.undertake("retain", retain(db=db, vault=vault, blobs=blobs, streams=streams, clock=clock))
+        yield Platform(
+            settings=settings,
+            db=db,
+            vault=vault,
+            signing_key=signing_key(home / "secrets" / "signing.key"),
+            blobs=blobs,
+            builder=builder,
+            engine=engine,
+            output=engine,
+            router=router,
+            log_writer=logs,
+            log_reader=logs,
+            streams=streams,
+            supervision=supervisor,
+            clock=clock,
+        )
+
+
+def git_door(platform: Platform) -> GitDoor:
+    """The side door: pushes come in as the actions `authorize_push` and `push`."""
+
+    async def authorize(app_name: str, username: str, password: str, *, wants_push: bool) -> PushTarget:
+        app, account = await authorize_push(app_name, password or username, db=platform.db, clock=platform.clock)
+        return PushTarget(app.id, app.name, account)
+
+    async def deploy(target: PushTarget, commit: str, source: AsyncIterator[bytes], output: Output) -> None:
+        async with platform.db.reading() as tx:
+            app = await find_app(tx, target.app_id)
+        if app is None:
+            raise NotFound("Couldn't find that app.")
+        web_url = platform.settings.web_url(app.name)
+        await push(app, commit, source, output, by=target.account, web_url=web_url, blobs=platform.blobs, **deploying(platform))
+
+    return GitDoor(authorize=authorize, deploy=deploy, repositories=platform.settings.home / "repos")
+
+
+async def serve(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT."""
+    async with AsyncExitStack() as house:
+        platform = await house.enter_async_context(platform_at(settings))
+        api = front_door(platform)
+        door = await house.enter_async_context(git_door(platform))
+        api.include_router(door.router())
+        certificate = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        certificate.load_cert_chain(settings.home / "tls" / "certs" / "default.pem")
+        open_terminals(api, await house.enter_async_context(Rendezvous(platform, certificate)))
+        socket = settings.home / "run" / "senryud.sock"
+        config = uvicorn.Config(
+            api,
+            uds=str(socket),
+            loop="none",
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        _log.info("serving", home=str(settings.home), port=settings.port, tls_port=settings.tls_port)
+        await _until_told(uvicorn.Server(config), socket)
+
+
+async def _until_told(server: uvicorn.Server, socket: Path) -> None:
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    socket.unlink(missing_ok=True)
+    await server._serve()  # serve() would put its own signal handlers in place of ours
+
+
+def run(settings: Settings) -> int:
+    """`senryud`: gives the exit status."""
+    import uvloop
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    os.umask(0o007)
+    lock = only_one(settings.home)
+    try:
+        uvloop.run(serve(settings))
+    except PlatformError as problem:
+        print(f"senryud: {problem.message}", file=sys.stderr)
+        return 1
+    finally:
+        lock.close()
+    return 0
+
+
+def main() -> None:
+    """The console script."""
+    from .command import main as command
+
+    sys.exit(command())
