@@ -144,7 +144,7 @@ def _mount_over_stack(rootfs: Path, root: Path, disk: Path) -> None:
 
 
 def _mount_slug(slug: Path, target: Path, owner: int, uid: int) -> None:
-    ids = mounts.translated_ids([(owner, uid)])
+    ids = mounts.translated_ids([(owner, uid)], [(owner, uid)])
     try:
         files = os.open(slug, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -158,7 +158,7 @@ def _mount_slug(slug: Path, target: Path, owner: int, uid: int) -> None:
 def _ordered_mounts(order: DynoOrder, uid: int, site: Site, temporary: ExitStack) -> list[tuple[str, str, bool]]:
     if not order.mounts:
         return []
-    ids = mounts.translated_ids([(site.home.uid, uid)])
+    ids = mounts.translated_ids([(site.home.uid, uid)], [(site.home.gid, uid)])
     binds = []
     try:
         for number, wanted in enumerate(order.mounts):

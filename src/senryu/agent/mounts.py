@@ -78,8 +78,8 @@ def bind(directory: int, target: Path, *, writable: bool, ids: int | None) -> No
         os.close(tree)
 
 
-def translated_ids(pairs: Sequence[tuple[int, int]]) -> int:
-    """A user namespace (open file) that shows files owned by uid and gid `a` as owned by `b`, for each pair (a, b).
+def translated_ids(users: Sequence[tuple[int, int]], groups: Sequence[tuple[int, int]]) -> int:
+    """A user namespace (open file) that shows files owned by uid (or gid) `a` as owned by `b`, for each pair (a, b).
 
     Made by a short-lived child, because a process with threads cannot enter one itself.
     """
@@ -97,8 +97,8 @@ def translated_ids(pairs: Sequence[tuple[int, int]]) -> int:
     try:
         if os.read(ready_read, 1) != b"k":
             raise OSError("user namespaces are not available on this machine")
-        mapping = "".join(f"{inside} {outside} 1\n" for inside, outside in pairs)
-        for name in ("uid_map", "gid_map"):
+        for name, pairs in (("uid_map", users), ("gid_map", groups)):
+            mapping = "".join(f"{inside} {outside} 1\n" for inside, outside in pairs)
             Path(f"/proc/{child}/{name}").write_text(mapping)
         return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
