@@ -39,6 +39,7 @@ from .logs.intake import Intake
 from .logs.streams import FileStreams
 from .platform import Platform
 from .routers.haproxy import HAProxyRouter, RouterSettings
+from .routers.haproxy.settings import LOOPBACK
 from .store.apps import find_app
 from .store.database import Database
 from .store.vault import vault_at
@@ -71,9 +72,13 @@ def buildpacks_dir() -> Path:
 
 def router_settings(settings: Settings) -> RouterSettings:
     """The router's part of the settings."""
-    listen = {"listen": (settings.listen,)} if settings.listen else {}
     return RouterSettings(
-        home=settings.home, domain=settings.domain, port=settings.port, tls_port=settings.tls_port, slots=settings.slots, **listen
+        home=settings.home,
+        domain=settings.domain,
+        port=settings.port,
+        tls_port=settings.tls_port,
+        slots=settings.slots,
+        listen=(settings.listen,) if settings.listen else LOOPBACK,
     )
 
 
@@ -115,7 +120,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         streams = FileStreams(home / "streams")
         intake = await house.enter_async_context(Intake(outputs=engine, writer=logs, reader=logs, clock=clock))
         intake.follow_router(router, router_line)
-        builder = ContainerBuilder(engine, engine, blobs, home, buildpacks_dir(), home / "tools")
+        builder = ContainerBuilder(engine, engine, blobs, home=home, buildpacks_dir=buildpacks_dir(), tools_dir=home / "tools")
         await recover(db=db, log_writer=logs, clock=clock)
         supervisor = await house.enter_async_context(
             Supervisor(
@@ -174,7 +179,7 @@ async def serve(settings: Settings) -> None:
         platform = await house.enter_async_context(platform_at(settings))
         api = front_door(platform)
         door = await house.enter_async_context(git_door(platform))
-        api.include_router(door.router())
+        api.include_router(door.router)
         certificate = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         certificate.load_cert_chain(settings.home / "tls" / "certs" / "default.pem")
         open_terminals(api, await house.enter_async_context(Rendezvous(platform, certificate)))
@@ -231,10 +236,3 @@ def run(settings: Settings) -> int:
     finally:
         lock.close()
     return 0
-
-
-def main() -> None:
-    """The console script."""
-    from .command import main as command
-
-    sys.exit(command())

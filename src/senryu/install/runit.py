@@ -12,7 +12,7 @@ from .services import USER, Service, services
 
 def run_script(service: Service) -> str:
     """The `run` file of a service: drops to its user, prepares, becomes the process. Pure."""
-    lines = ["#!/bin/sh", "exec 2>&1", "umask 007", "cd /"]
+    lines = ["#!/bin/sh", "exec 2>&1", f"umask {'022' if service.user == 'root' else '007'}", "cd /"]
     if service.before:
         before = shlex.join(("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *service.before))
         lines.append(f"{before} || exit 1")

@@ -28,7 +28,7 @@ def unit(service: Service, settings: Settings) -> str:
     """A unit's text. Pure. Dynos are in the agent's own groups: restarting a unit never ends them (KillMode=process, Delegate)."""
     after = "network-online.target" if service.name == "agent" else "senryu-agent.service"
     lines = ["[Unit]", f"Description={service.what}", f"After={after}", "Wants=network-online.target", "StartLimitIntervalSec=0", ""]
-    lines += ["[Service]", "Type=exec", f"User={service.user}", f"Group={'root' if service.user == 'root' else USER}", "UMask=0007"]
+    lines += ["[Service]", "Type=exec", f"User={service.user}", f"Group={'root' if service.user == 'root' else USER}", f"UMask={'0022' if service.user == 'root' else '0007'}"]
     if service.before:
         lines.append(f"ExecStartPre=+setpriv --reuid={USER} --regid={USER} --init-groups {_quoted(service.before)}")
     lines.append(f"ExecStart={_quoted(service.argv)}")
