@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from senryu.core.dyno import DynoKind, DynoOrder
+from senryu.core.dyno import BASE_ENV, DynoKind, DynoOrder
 from senryu.core.errors import Invalid, Unavailable
 
 from . import bundle
@@ -132,6 +132,7 @@ def _write_etc(etc: Path, order: DynoOrder, identity: Identity) -> None:
         ("resolv.conf", "".join(f"nameserver {server}\n" for server in identity.resolvers)),
         ("nsswitch.conf", _NSSWITCH),
         ("profile", _PROFILE),
+        ("bash.bashrc", f"[ -z \"$PS1\" ] || PS1='{BASE_ENV['PS1']}'\n"),
         ("shells", "/bin/sh\n/bin/bash\n"),
     ):
         (etc / name).write_text(text)
@@ -164,7 +165,7 @@ def _allowed_etc(etc: Path, kind: DynoKind) -> list[tuple[str, str, bool]]:
 
 
 def _files_over(etc: Path) -> list[tuple[str, str, bool]]:
-    return [(str(etc / name), f"/etc/{name}", False) for name in ("passwd", "group", "hosts", "hostname", "resolv.conf")]
+    return [(str(etc / name), f"/etc/{name}", False) for name in ("passwd", "group", "hosts", "hostname", "resolv.conf", "bash.bashrc")]
 
 
 def _text(path: Path) -> str:
