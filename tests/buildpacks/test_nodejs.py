@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from .conftest import BuildpackRunner
+from .conftest import ROOT, BuildpackRunner
 
 needs_node = pytest.mark.skipif(
     not (shutil.which("node", path="/usr/bin:/usr/local/bin") and shutil.which("npm", path="/usr/bin:/usr/local/bin")),
@@ -121,3 +121,9 @@ def test_a_registry_that_cannot_be_reached_is_named_in_the_error(buildpack_run: 
     build = run.compile()
     assert build.returncode == 1
     assert "Node.js `4.x` could not be fetched: the registry cannot be reached at http://127.0.0.1:9/" in build.stdout
+
+
+@pytest.mark.parametrize("name", ["ruby", "go", "php"])
+@pytest.mark.parametrize("file", ["output.sh", "config_vars.sh"])
+def test_the_parts_copied_into_each_buildpack_are_the_same(name: str, file: str) -> None:
+    assert (ROOT / "buildpacks" / name / "lib" / file).read_text() == (ROOT / "buildpacks/nodejs/lib" / file).read_text()

@@ -26,11 +26,11 @@ install_php() {
 
 # One line per extension file, those that others build on first.
 list_extensions() { # FOLDER
-  local first=(mysqlnd pdo xml) name
-  for name in "${first[@]}" $(find "$1" -maxdepth 1 -name '*.so' -printf '%f\n' | sed 's/\.so$//' | sort); do
+  local first='mysqlnd pdo xml' name
+  for name in $first $(find "$1" -maxdepth 1 -name '*.so' -printf '%f\n' | sed 's/\.so$//' | grep -vxF "${first// /$'\n'}" | sort); do
     [ -f "$1/$name.so" ] && [[ ! $name =~ $NEVER_LOADED ]] || continue
     case $name in opcache) echo "zend_extension=$name.so" ;; *) echo "extension=$name.so" ;; esac
-  done | awk '!seen[$0]++'
+  done
 }
 
 install_server() {
