@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -141,6 +142,12 @@ class Rig:
         self.process.wait(DEADLINE_S)
         self.process = None
 
+    def worker_memory_bytes(self) -> int:
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in children]
+        return sum(pages) * resource.getpagesize()
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.settings.port}"
@@ -183,7 +190,7 @@ async def running_haproxy(**changes: Any) -> AsyncIterator[tuple[Rig, HAProxyRou
     port, tls_port = free_ports(2)
     quick: dict[str, Any] = {
         "slots": 4, "first_byte_timeout_s": 1.0, "idle_timeout_s": 2.0, "connect_timeout_s": 0.3, "boot_timeout_s": 2.0,
-        "header_timeout_s": 1.0, "listen": ("127.0.0.1",),
+        "header_timeout_s": 1.0, "platform_wait_s": 2.0, "listen": ("127.0.0.1",),
     }  # fmt: skip
     settings = RouterSettings(home=home, port=port, tls_port=tls_port, **(quick | changes))
     rig = Rig(settings)

@@ -257,3 +257,15 @@ async def _raw_get(rig: Rig, app: Route) -> bytes:
         return await asyncio.wait_for(reader.read(), 10)
     finally:
         writer.close()
+
+
+async def test_h26_when_the_visitor_expects_what_there_is_not(haproxy: Started, dynos: Dynos) -> None:
+    status, _, text = await _visit(haproxy, route(await dynos(answer())), headers={"Expect": "200-ok"})
+    assert status == 417
+    assert text.startswith('at=error code=H26 desc="Request Error" method=GET') and "status=417" in text
+
+
+async def test_h26_when_a_header_is_too_long(haproxy: Started, dynos: Dynos) -> None:
+    status, page, text = await _visit(haproxy, route(await dynos(answer())), headers={"X-A": "a" * 8192})
+    assert status == 400 and "<h1>Bad request</h1>" in page
+    assert "code=H26" in text and "dyno= connect= service= status=400 bytes= " in text

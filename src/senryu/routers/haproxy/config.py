@@ -51,7 +51,6 @@ def _quoted(value: str) -> str:
 
 
 def _global(settings: RouterSettings) -> str:
-    hold = settings.hold
     return f"""# Written by senryu; changes made here by hand are lost.
 global
   stats socket {settings.socket} mode 660 level admin expose-fd listeners
@@ -61,7 +60,9 @@ global
   hard-stop-after {_ms(limits.PLATFORM_RESPONSE_TIMEOUT_S)}
   setenv SENRYU_APPS_MAP {settings.apps}
   setenv SENRYU_HOLD_MS {round(settings.boot_timeout_s * 1000)}
-  lua-load {hold}
+  setenv SENRYU_PLATFORM {settings.platform_socket}
+  setenv SENRYU_PLATFORM_MS {round(settings.platform_wait_s * 1000)}
+  lua-load {settings.hold}
   tune.bufsize {_BUFFER_BYTES}
   tune.http.maxhdr {limits.REQUEST_HEADERS_MAX}
   tune.http.logurilen {limits.REQUEST_LINE_MAX_BYTES}
@@ -100,11 +101,11 @@ def _outside(settings: RouterSettings) -> str:
         f"frontend outside from anything\n{binds}"
         "  log stdout len 65535 format raw local0 info\n"
         f"  log-format '{LOG_FORMAT}'\n"
-        f"{_IDENTITY}{_restrictions()}{_FORWARDED}"
+        f"{_IDENTITY}"
         "  http-request set-var(txn.name) req.hdr(host),host_only,rtrim(.)\n"
         f"  acl for_platform var(txn.name) -m str {names}\n"
         "  http-request set-log-level silent if for_platform\n"
-        f"{_lookups(settings)}"
+        f"{_lookups(settings)}{_restrictions(settings)}{_FORWARDED}"
         f"  http-request return status 404 {_HTML} string {_quoted(pages.NO_SUCH_APP)} if !for_platform !{{ var(txn.app) -m found }}\n"
         "  use_backend platform if for_platform\n"
         "  use_backend %[var(txn.slot)]\n"
@@ -126,7 +127,7 @@ _IDENTITY = """  acl good_request_id req.hdr(x-request-id) -m reg ^[A-Za-z0-9+/=
 """
 
 
-def _restrictions() -> str:
+def _restrictions(settings: RouterSettings) -> str:
     """What no dyno gets to see. Source: Dev Center, http-routing; RFC 9112."""
     line, header = limits.REQUEST_LINE_MAX_BYTES, limits.REQUEST_HEADER_LINE_MAX_BYTES
     bad = (
@@ -145,9 +146,10 @@ def _restrictions() -> str:
         "  acl has_expectation req.hdr_cnt(expect) gt 0\n"
         "  acl awaits_100 req.hdr(expect) -i 100-continue\n"
         f"{refusals}"
+        "  http-request set-var(txn.code) str(H26) if has_expectation !awaits_100\n"
         f"  http-request return status 417 {_HTML} string {_quoted(pages.BAD_EXPECTATION)} if has_expectation !awaits_100\n"
         # The router says 100 Continue itself: many dynos never would.
-        "  http-request wait-for-body time 55s at-least 1 if awaits_100\n"
+        f"  http-request wait-for-body time {_ms(settings.idle_timeout_s)} at-least 1 if awaits_100\n"
     )
 
 
@@ -193,7 +195,7 @@ def _platform(settings: RouterSettings) -> str:
     return f"""backend platform from anything
   timeout server {long}
   timeout tunnel {long}
-  retries 30
+  http-request lua.await_platform
   http-request set-timeout server {long}
   http-error status 502 content-type application/json string '{away}'
   http-error status 503 content-type application/json string '{away}'

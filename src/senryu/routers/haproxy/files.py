@@ -10,7 +10,7 @@ from pathlib import Path
 from senryu.routers.haproxy.config import config_text
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import Live, Server, app_value, map_text
-from senryu.routers.haproxy.tls import ensure_certificates
+from senryu.routers.haproxy.tls import ensure_certificates, names_for
 
 _SHARED_FILE, _SHARED_FOLDER = 0o660, 0o2770  # senryud and HAProxy are different users of one group
 _BACKEND = re.compile(r"backend (be_[0-9]+) ")
@@ -25,7 +25,8 @@ def write_start_files(settings: RouterSettings) -> None:
     """
     for folder in (settings.folder, settings.socket.parent):
         folder.mkdir(mode=_SHARED_FOLDER, parents=True, exist_ok=True)
-    ensure_certificates(settings.tls, settings.domain)
+    hosts = [line.split(" ")[0] for line in settings.hosts.read_text().splitlines()] if settings.hosts.exists() else []
+    ensure_certificates(settings.tls, names_for(settings.domain, hosts))
     old = settings.config.read_text() if settings.config.exists() else ""
     slots = max(settings.slots, len(_BACKEND.findall(old)))
     write_whole(settings.config, config_text(settings, slots, servers_in(old)))

@@ -1,8 +1,13 @@
 -- Holds a request up until its app serves and has a dyno, is no longer waited for, or the time is up.
 -- Runs only for requests that have nowhere to go at the moment; all others stay in C.
--- Environment: SENRYU_APPS_MAP, the map of apps by slot; SENRYU_HOLD_MS, the longest wait.
+-- `await_platform` does the same for requests to the platform itself: connecting to a Unix socket fails at once, and HAProxy's retries
+-- would all be used up in that instant.
+-- Environment: SENRYU_APPS_MAP, the map of apps by slot; SENRYU_HOLD_MS, the longest wait;
+-- SENRYU_PLATFORM and SENRYU_PLATFORM_MS, the platform's socket and the longest wait for it.
 local LOOK_EVERY_MS = 50
-local longest_ms = tonumber(os.getenv("SENRYU_HOLD_MS"))
+local HOLD_MS = tonumber(os.getenv("SENRYU_HOLD_MS"))
+local PLATFORM_MS = tonumber(os.getenv("SENRYU_PLATFORM_MS"))
+local platform = os.getenv("SENRYU_PLATFORM")
 local apps = Map.new(os.getenv("SENRYU_APPS_MAP"), Map._str)
 
 local function now_ms()
@@ -12,7 +17,7 @@ end
 
 core.register_action("hold", { "http-req" }, function(txn)
   local slot = txn:get_var("txn.slot")
-  local until_ms = now_ms() + longest_ms
+  local until_ms = now_ms() + HOLD_MS
   repeat
     local app = apps:lookup(slot) or "gone"
     local mode = string.match(app, "^[^:]*")
@@ -24,4 +29,18 @@ core.register_action("hold", { "http-req" }, function(txn)
     core.msleep(LOOK_EVERY_MS)
   until now_ms() >= until_ms
   txn:set_var("txn.mode", "late")
+end)
+
+core.register_action("await_platform", { "http-req" }, function(txn)
+  local until_ms = now_ms() + PLATFORM_MS
+  repeat
+    local socket = core.tcp()
+    socket:settimeout(1)
+    local is_there = socket:connect("unix@" .. platform)
+    socket:close()
+    if is_there then
+      return
+    end
+    core.msleep(LOOK_EVERY_MS)
+  until now_ms() >= until_ms
 end)

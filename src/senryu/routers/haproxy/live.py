@@ -1,6 +1,6 @@
 """HAProxy's answers about what it routes, read into `Live`. Text only.
 
-Source: https://docs.haproxy.org/2.6/management.html#9.3 (show map, show servers state, show servers conn, show backend)
+Source: https://docs.haproxy.org/2.6/management.html#9.3 (show map, show servers state, show stat, show backend)
 """
 
 from __future__ import annotations
@@ -63,12 +63,17 @@ def _servers(answer: str) -> Mapping[str, tuple[Server, ...]]:
     return {slot: tuple(servers) for slot, servers in slots.items()}
 
 
+def slot_with(answer: str, dyno_id: UUID) -> str | None:
+    """The slot a dyno is in, out of `show servers state`; a leaving one too."""
+    found = (slot for slot, servers in _servers(answer).items() for server in servers if server.dyno_id == dyno_id)
+    return next(found, None)
+
+
 def requests_on(answer: str, dyno_id: UUID) -> int:
-    """How many connections a dyno's server has in use, out of `show servers conn`; each carries one request."""
-    lines = answer.splitlines()
-    names = lines[0].lstrip("# ").split() if lines else []
-    for line in lines[1:]:
-        column = dict(zip(names, line.split(), strict=False))
-        if column.get("bkname/svname", "").endswith(f":{dyno_id}"):
-            return int(column["used_cur"])
+    """How many requests a dyno has, queued ones too, out of `show stat <slot> 4 -1`: CSV under a `# pxname,svname,qcur,…` line."""
+    names, *lines = answer.splitlines() or [""]
+    for line in lines:
+        column = dict(zip(names.lstrip("# ").split(","), line.split(","), strict=False))
+        if column.get("svname", "").endswith(f":{dyno_id}"):
+            return int(column["qcur"] or 0) + int(column["scur"] or 0)
     return 0

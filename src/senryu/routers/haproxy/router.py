@@ -18,12 +18,12 @@ import structlog
 from senryu.core.errors import PlatformError, Unavailable
 from senryu.core.route import RequestLine, Route, Router
 from senryu.routers.haproxy import changes, files
-from senryu.routers.haproxy.live import live_from, questions, requests_on
+from senryu.routers.haproxy.live import live_from, questions, requests_on, slot_with
 from senryu.routers.haproxy.requests import request_lines
-from senryu.routers.haproxy.runtime import ask
+from senryu.routers.haproxy.runtime import ask, reload
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import Live, routes_of
-from senryu.routers.haproxy.tls import ensure_certificates
+from senryu.routers.haproxy.tls import ensure_certificates, names_for
 
 log = structlog.get_logger()
 P = ParamSpec("P")
@@ -31,7 +31,6 @@ T = TypeVar("T")
 
 _SAVE_AFTER_S = 0.2
 _TIDY_EVERY_S = 5.0
-_RENEW_EVERY_S = 24 * 3600.0
 _RELOAD_TIMEOUT_S = 20.0
 _REQUESTS_LOGGED_MAX_CHARS = 200
 
@@ -49,21 +48,17 @@ class HAProxyRouter(Router):
         self._changed = asyncio.Event()
         self._is_saved = True
         self._tasks: asyncio.TaskGroup | None = None
-        self._chores: list[asyncio.Task[None]] = []
+        self._chore: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()
         self._changed.set()
-        self._chores = [
-            self._tasks.create_task(self._keep_files(), name="router:files"),
-            self._tasks.create_task(self._keep_certificate(), name="router:certificate"),
-        ]
+        self._chore = self._tasks.create_task(self._keep_files(), name="router:files")
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for chore in self._chores:
-            chore.cancel()
-        if self._tasks is not None:
+        if self._tasks is not None and self._chore is not None:
+            self._chore.cancel()
             await self._tasks.__aexit__(kind, error, trace)
         if not self._is_saved:
             with contextlib.suppress(Unavailable):
@@ -83,7 +78,11 @@ class HAProxyRouter(Router):
         return routes_of(await self._live())
 
     async def active_requests(self, dyno_id: UUID) -> int:
-        [answer] = await ask(self._settings.socket, ["show servers conn"])
+        [answer] = await ask(self._settings.socket, ["show servers state"])
+        slot = slot_with(answer, dyno_id)
+        if slot is None:
+            return 0
+        [answer] = await ask(self._settings.socket, [f"show stat {slot} 4 -1"])
         return requests_on(answer, dyno_id)
 
     def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
@@ -125,7 +124,7 @@ class HAProxyRouter(Router):
             await _to_the_end(files.save, self._settings, live, len(live.slots))
 
     async def _keep_files(self) -> None:
-        """Saves soon after a change, and deletes dynos whose last request has ended."""
+        """Saves soon after a change, deletes dynos whose last request has ended, and keeps the certificate good."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _TIDY_EVERY_S)
@@ -135,21 +134,19 @@ class HAProxyRouter(Router):
                 if not self._is_saved:
                     await self._save()
                 async with self._turn:
-                    await self._carry_out(changes.tidy_commands(await self._live()))
+                    live = await self._live()
+                    await self._carry_out(changes.tidy_commands(live))
+                await self._renew_certificate(live)
             except (PlatformError, OSError) as error:
                 await log.awarning("router_not_saved", error=str(error))
 
-    async def _keep_certificate(self) -> None:
-        """Renews the platform's own certificate in the running HAProxy."""
+    async def _renew_certificate(self, live: Live) -> None:
+        """Gives the running HAProxy a new certificate of the platform's own when names were added or it runs out."""
         settings = self._settings
-        while True:
-            try:
-                if await _to_the_end(ensure_certificates, settings.tls, settings.domain):
-                    path = settings.certificates / "default.pem"
-                    await self.set_certificate(path, await asyncio.to_thread(path.read_text))
-            except (PlatformError, OSError) as error:
-                await log.aerror("certificate_not_renewed", error=str(error))
-            await asyncio.sleep(_RENEW_EVERY_S)
+        names = names_for(settings.domain, live.hosts)
+        if await _to_the_end(ensure_certificates, settings.tls, names):
+            path = settings.certificates / "default.pem"
+            await self.set_certificate(path, await asyncio.to_thread(path.read_text))
 
     async def _grow(self) -> None:
         """Doubles the slots: new files, then a seamless reload. Old connections end in the old process in their own time."""
@@ -157,8 +154,7 @@ class HAProxyRouter(Router):
             live = await self._live()
             wanted = 2 * len(live.slots)
             await _to_the_end(files.save, self._settings, live, wanted)
-            with contextlib.suppress(Unavailable):  # it may close the connection instead of answering
-                await ask(self._settings.master_socket, ["reload"])
+            await reload(self._settings.master_socket)
             for _ in range(round(_RELOAD_TIMEOUT_S / _SAVE_AFTER_S)):
                 await asyncio.sleep(_SAVE_AFTER_S)
                 if await self._has_slots(wanted):

@@ -6,6 +6,7 @@ Source: https://docs.haproxy.org/2.6/management.html#9.3
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,22 @@ async def ask(socket: Path, commands: Sequence[str]) -> list[str]:
         async with asyncio.timeout(limits.ROUTER_TIMEOUT_S):
             return await _converse(socket, commands)
     except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        raise Unavailable("The router does not answer; it may be restarting, try again in a moment.") from error
+
+
+async def reload(master_socket: Path) -> None:
+    """Has the master start a new worker from the files and retire the old one, without closing a port.
+
+    Raises Unavailable when the master cannot be told. Whether the new worker came up is for the caller to see.
+    """
+    try:
+        async with asyncio.timeout(limits.ROUTER_TIMEOUT_S):
+            reader, writer = await asyncio.open_unix_connection(str(master_socket))
+            writer.write(b"reload\n")
+            with contextlib.suppress(ConnectionError):  # it replaces itself while we listen
+                await reader.read()
+            writer.close()
+    except (OSError, TimeoutError) as error:
         raise Unavailable("The router does not answer; it may be restarting, try again in a moment.") from error
 
 

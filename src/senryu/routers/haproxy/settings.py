@@ -37,6 +37,7 @@ class RouterSettings:
     connect_timeout_s: float = limits.CONNECT_TIMEOUT_S
     boot_timeout_s: float = limits.BOOT_QUEUE_TIMEOUT_S
     header_timeout_s: float = limits.REQUEST_HEADER_TIMEOUT_S
+    platform_wait_s: float = limits.PLATFORM_RESTART_S
 
     def __post_init__(self) -> None:
         longest = len(str(self.socket)) + len(".12345678.tmp")  # HAProxy binds under a longer name first

@@ -6,6 +6,7 @@ Clients trust `ca.pem` once; what it signs is renewed without them. Source: RFC 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,27 +19,34 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _CA_LIFE = timedelta(days=3650)
 _LIFE = timedelta(days=397)
 _RENEW_BEFORE = timedelta(days=30)
+_NAMES_MAX = 1000
 _CLOCK_SKEW = timedelta(hours=1)
 
 
-def ensure_certificates(folder: Path, domain: str) -> bool:
+def names_for(domain: str, hosts: Iterable[str]) -> tuple[str, ...]:
+    """The names in the router's certificate. Clients do not accept `*.localhost`, so hosts under a domain of one label are named."""
+    named = sorted(host for host in hosts if "." not in domain and host.endswith(f".{domain}") and "*" not in host)
+    platform = [f"{name}.{domain}" for name in ("api", "git", "dashboard")]
+    return tuple(dict.fromkeys(["localhost", domain, f"*.{domain}", *platform, *named[:_NAMES_MAX]]))
+
+
+def ensure_certificates(folder: Path, names: Sequence[str]) -> bool:
     """Makes what is missing or expires within 30 days: `ca.pem`, `ca.key` (0600), `certs/default.pem` (chain and key, 0640).
 
-    The router's certificate is for `localhost`, `*.localhost`, the domain and `*.<domain>`, and the loopback addresses.
+    The router's certificate is for `names` and the loopback addresses; a name more makes a new one.
     Gives True when the router's certificate is a new one. Blocks. Raises OSError.
     """
     folder.mkdir(mode=0o2750, parents=True, exist_ok=True)
     (folder / "certs").mkdir(mode=0o2770, exist_ok=True)
     ca, ca_key, ca_is_new = _ensure_ca(folder)
     path = folder / "certs" / "default.pem"
-    names = list(dict.fromkeys(["localhost", "*.localhost", domain, f"*.{domain}"]))
     if not ca_is_new and path.exists() and _is_good(path.read_bytes(), names):
         return False
     key = ec.generate_private_key(ec.SECP256R1())
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     alternatives += [x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
     certificate = (
-        _certificate(domain, key, issuer=ca.subject, life=_LIFE)
+        _certificate(names[0], key, issuer=ca.subject, life=_LIFE)
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -88,7 +96,7 @@ def _certificate(name: str, key: ec.EllipticCurvePrivateKey, *, issuer: x509.Nam
     )
 
 
-def _is_good(pem: bytes, names: list[str]) -> bool:
+def _is_good(pem: bytes, names: Sequence[str]) -> bool:
     certificate = x509.load_pem_x509_certificate(pem)
     alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     has_names = set(names) <= set(alternatives.get_values_for_type(x509.DNSName))
