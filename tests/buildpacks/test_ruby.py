@@ -158,6 +158,17 @@ def test_gems_of_other_versions_are_listed_beside_what_the_machine_has(buildpack
 
 
 @needs_ruby
+def test_a_patch_release_of_the_distribution_is_taken_and_told(buildpack_run: BuildpackRunner) -> None:
+    files = sinatra_app()
+    files["Gemfile.lock"] = files["Gemfile.lock"].replace("sinatra (3.0.5)", "sinatra (3.0.1)")
+    files["Gemfile.lock"] = files["Gemfile.lock"].replace("rack-protection (= 3.0.5)", "rack-protection (= 3.0.1)")
+    files["Gemfile.lock"] = files["Gemfile.lock"].replace("rack-protection (3.0.5)", "rack-protection (3.0.1)")
+    build = buildpack_run("ruby", files).compile()
+    assert build.returncode == 0, build.stdout
+    assert " !       sinatra 3.0.5 for 3.0.1\n" in build.stdout
+
+
+@needs_ruby
 def test_a_gem_nobody_has_is_named(buildpack_run: BuildpackRunner) -> None:
     build = buildpack_run("ruby", {"Gemfile": f'source "{AWAY}"\ngem "no-such-gem-here"\n'}).compile()
     assert build.returncode == 1

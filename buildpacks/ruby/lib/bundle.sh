@@ -86,10 +86,30 @@ use_distribution_gems() { # SOURCE
     detail "There is no Gemfile.lock: it was written for the gems of this machine"
   fi
   if ! bundle check </dev/null >"$SCRATCH/bundle.log" 2>&1; then
+    ! take_patch_releases || return 0
     indent < "$SCRATCH/bundle.log"
     explain_bundle_failure
   fi
   detail "They satisfy Gemfile.lock: nothing to install"
+}
+
+# A distribution's security updates move the last number of a version. Then, and only then, the machine's
+# own is taken instead of the locked one, or each of them would stop every deploy.
+take_patch_releases() {
+  local name version here notes=()
+  cp Gemfile.lock "$SCRATCH/Gemfile.lock"
+  if bundle lock --local --update </dev/null >/dev/null 2>&1 && bundle check </dev/null >/dev/null 2>&1; then
+    while read -r name version; do
+      here=$(sed -nE "s/^    $name \(([0-9.]+)\)$/\1/p" Gemfile.lock)
+      [ "$(cut -d. -f1,2 <<< "$here")" = "$(cut -d. -f1,2 <<< "$version")" ] || { notes=(); break; }
+      notes+=("  $name $here for $version")
+    done < <(missing_gems)
+  fi
+  if [ "${#notes[@]}" -eq 0 ]; then
+    cp "$SCRATCH/Gemfile.lock" Gemfile.lock
+    return 1
+  fi
+  warn "Gemfile.lock names other patch releases than this machine has; taking the machine's:" "${notes[@]}"
 }
 
 explain_bundle_failure() {
@@ -123,7 +143,7 @@ explain_missing_gems() {
 }
 
 missing_gems() {
-  sed -nE -e 's/^ \* (\S+) \((.*)\)$/\1 \2/p' -e "s/^Could not find gem '(\S+)( \((.*)\))?'.*/\1 \3/p" "$SCRATCH/bundle.log"
+  sed -nE -e 's/^ \* (\S+) \((.*)\)$/\1 \2/p' -e "s/^Could not find gem '(\S+)( \((.*)\))?'.*/\1 \3/p" "$SCRATCH/bundle.log" | sort -u
 }
 
 versions_here() { # GEM
