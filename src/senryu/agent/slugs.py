@@ -128,7 +128,7 @@ def extract(archive: IO[bytes], decompressor: list[str], target: Path, uid: int)
     count = _Count()
     digest = hashlib.sha256()
     tar = [
-        "tar", "-x", "-v", "--quoting-style=escape", "--index-file=/dev/stderr", "--no-same-owner", "--no-same-permissions",
+        "tar", "-x", "-v", "--quoting-style=escape", "--no-same-owner", "--no-same-permissions",
         "--delay-directory-restore", "-C", "/out", "-f", "-",
     ]  # fmt: skip
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def extract(archive: IO[bytes], decompressor: list[str], target: Path, uid: int)
         stack.callback(watchdog.cancel)
         threads = [
             threading.Thread(target=_feed, args=(archive, inflater.stdin, digest), daemon=True),
-            threading.Thread(target=_count_files, args=(unpacker.stderr, count, stop), daemon=True),
+            threading.Thread(target=_count_files, args=(unpacker.stdout, count, stop), daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -229,7 +229,7 @@ def _sandboxed(stack: ExitStack, command: list[str], target: Path | None, uid: i
             [*sandbox, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env={"PATH": "/usr/bin:/usr/sbin"},
             umask=0o022,
         )
@@ -240,7 +240,7 @@ def _sandboxed(stack: ExitStack, command: list[str], target: Path | None, uid: i
 
 
 def _end(started: subprocess.Popen[bytes]) -> None:
-    for file in (started.stdin, started.stdout, started.stderr):
+    for file in (started.stdin, started.stdout):
         _close(file)
     if started.poll() is None:
         started.kill()
