@@ -165,7 +165,7 @@ def _clean(target: Path, uid: int) -> None:
     with ExitStack() as stack:
         cleaner = _sandboxed(stack, ["find", "/out", *_UNWANTED], target, uid)
         _close(cleaner.stdin)
-        cleaner.communicate(timeout=UNPACK_TIMEOUT_S)
+        cleaner.wait(UNPACK_TIMEOUT_S)
 
 
 def _feed(source: IO[bytes], target: IO[bytes] | None, digest: hashlib._Hash) -> None:
