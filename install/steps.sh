@@ -162,7 +162,7 @@ deploy_example() {
     as_caller git add -A
     as_caller git -c user.name=quickstart -c user.email=quickstart@localhost commit -q -m "Hello from the quickstart"
     as_caller "$here/bin/senryu" create "$name" >/dev/null 2>&1 || as_caller "$here/bin/senryu" git:remote -a "$name" >/dev/null
-    as_caller git push -q senryu main 2>&1 | sed 's/^remote: \{0,1\}//; s/^/       /'
+    as_caller git push -q -f senryu main 2>&1 | sed 's/^remote: \{0,1\}//; s/^/       /'
   ) || fail "The example could not be deployed; try again with ./quickstart."
   echo "$name" > "$SENRYU_HOME/example-app"
   url=$(app_url)

@@ -11,10 +11,11 @@ from ..core import codes, limits
 from ..core.app import App
 from ..core.clock import Clock
 from ..core.dyno import Dyno, DynoKind, DynoState, Engine
+from ..core.errors import Invalid
 from ..core.formation import Become, Drain, FailRelease, Forget, Kill, Retire, Start, Step, Terminate, Wanted
 from ..core.formation import ProcessType as Entry
 from ..core.log_line import LogWriter
-from ..core.release import ReleaseStatus
+from ..core.release import Release, ReleaseStatus
 from ..store.database import Database
 from ..store.dynos import delete_dyno, list_dynos, set_dyno
 from ..store.releases import update_status
@@ -87,17 +88,28 @@ async def _start(step: Start, app: App, wanted: Wanted, sizes: dict[str, Entry],
         clock=hands.clock,
         crashes=step.crashes,
     )
-    await start_dyno(
-        app,
-        release,
-        dyno,
-        is_new=True,
-        db=hands.db,
-        vault=hands.vault,
-        engine=hands.engine,
-        log_writer=hands.log_writer,
-        clock=hands.clock,
-    )
+    await start(app, release, dyno, is_new=True, hands=hands)
+
+
+async def start(app: App, release: Release, dyno: Dyno, *, is_new: bool, hands: Hands) -> None:
+    """Starts a dyno of the formation. One that the engine refuses has crashed: it backs off, and a deploy fails by it."""
+    try:
+        await start_dyno(
+            app,
+            release,
+            dyno,
+            is_new=is_new,
+            db=hands.db,
+            vault=hands.vault,
+            engine=hands.engine,
+            log_writer=hands.log_writer,
+            clock=hands.clock,
+        )
+    except Invalid as refused:
+        now = hands.clock.now()
+        await _say(app, dyno, hands, refused.message, "State changed from starting to crashed")
+        async with hands.db.transaction() as tx:
+            await set_dyno(tx, dyno.id, state=DynoState.CRASHED, changed_at=now, ended_at=now, crashes=dyno.crashes + 1)
 
 
 async def _become(step: Become, app: App, hands: Hands) -> None:

@@ -32,10 +32,9 @@ from ..store.dynos import all_dyno_ids, find_dyno, list_dynos, start_wish
 from ..store.formation import list_formation
 from ..store.releases import current_release, find_release, list_pending_releases
 from ..store.vault import Vault
-from .carry_out import Hands, carry_out
+from .carry_out import Hands, carry_out, start
 from .release_phase import run_release_phase
 from .route_app import route_of
-from .start_dyno import start_dyno
 from .tell import tell
 
 SWEEP_S = 20.0
@@ -281,17 +280,7 @@ class Supervisor:
                 async with self._db.reading() as tx:
                     release = await find_release(tx, app.id, dyno.release_id, vault=self._vault)
             if release is not None:
-                await start_dyno(
-                    app,
-                    release,
-                    dyno,
-                    is_new=False,
-                    db=self._db,
-                    vault=self._vault,
-                    engine=self._engine,
-                    log_writer=self._log_writer,
-                    clock=self._clock,
-                )
+                await start(app, release, dyno, is_new=False, hands=self._hands)
 
     async def _route(self, app: App, wanted: Wanted, dynos: list[Dyno], domains: list[str]) -> None:
         addresses = {id: seen.address for id, seen in self._seen.items() if seen.address and seen.is_running}
