@@ -23,6 +23,7 @@ from .wire import ready
 
 LISTEN_CHECK_FIRST_S = 0.01
 LISTEN_CHECK_MAX_S = 0.25
+_KILL_CHECKS, _KILL_CHECK_S = 50, 0.02
 _KILLED = 128 + signals.SIGKILL
 _OUT_OF_MEMORY = "out_of_memory"
 
@@ -145,12 +146,15 @@ class Dyno:
         if events is None:
             return
         try:
-            while True:
+            while not self.cgroup.is_out_of_memory():
                 await ready(events)
                 os.eventfd_read(events)
-                if self.cgroup.is_out_of_memory():
-                    self.signal("KILL")
-                await asyncio.sleep(0.05)
+                # The event comes before the kill and so before the count of kills.
+                for _ in range(_KILL_CHECKS):
+                    if self.cgroup.is_out_of_memory():
+                        break
+                    await asyncio.sleep(_KILL_CHECK_S)
+            self.signal("KILL")
         finally:
             os.close(events)
 

@@ -1,0 +1,157 @@
+"""What a dyno may use, and what happens when it wants more. Source: reliability catalogue, groups C and D."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from senryu.core.dyno import BASE_ENV
+from senryu.core.limits import LOG_LINE_MAX_BYTES, MIB
+from senryu.engines.container import ContainerEngine
+
+from .rig import DEADLINE_S, Agent, ended, lines_of, one_off, order, read_until, result, seen
+
+pytestmark = pytest.mark.system
+
+
+async def test_a_dyno_over_twice_its_memory_is_killed_whole(engine: ContainerEngine) -> None:
+    bomb = one_off("sleep 1000 & python3 -c 'x = bytearray(10**9)'; sleep 1000", memory_bytes=32 * MIB)
+    await engine.start(bomb)
+    dyno = await ended(engine, bomb.id)
+    assert (dyno.is_out_of_memory, dyno.exit_status) == (True, 137)
+
+
+async def test_memory_over_the_quota_but_under_twice_is_reported_and_allowed(engine: ContainerEngine) -> None:
+    wanted = one_off(
+        "exec python3 -c 'x = b\"x\" * (45 << 20); print(1, flush=True); import time; time.sleep(1000)'", memory_bytes=32 * MIB
+    )
+    await engine.start(wanted)
+    dyno = await seen(engine, wanted.id, lambda dyno: dyno.memory_bytes > 45 * MIB)
+    assert dyno.is_running
+
+
+async def test_a_fork_bomb_stops_at_the_limit_and_can_be_ended(engine: ContainerEngine) -> None:
+    bomb = one_off("bomb() { bomb | bomb & }; bomb; sleep 1000", pids=40)
+    await engine.start(bomb)
+    await asyncio.sleep(0.5)
+    await engine.signal(bomb.id, "KILL")
+    assert (await ended(engine, bomb.id)).exit_status == 137
+
+
+async def test_a_full_disk_fills_only_its_own_dyno(engine: ContainerEngine) -> None:
+    script = "head -c 1G /dev/zero > /app/full; echo $?; truncate -s 1T /tmp/sparse; echo $?; head -c 1G /dev/zero > /dev/shm/full; echo $?"
+    lines, dyno = await result(engine, script, disk_bytes=32 * MIB, memory_bytes=128 * MIB)
+    statuses = [line for line in lines if line.isdigit()]
+    assert statuses == ["1", "0", "1"] or statuses == ["1", "1", "1"]
+    assert dyno.exit_status == 0
+    assert (await result(engine, "echo fine > /app/x && cat /app/x"))[0] == ["fine"]
+
+
+async def test_many_small_files_run_out_of_inodes_only_in_their_dyno(engine: ContainerEngine) -> None:
+    lines, _ = await result(
+        engine, "cd /tmp; for i in $(seq 20000); do : > f$i || break; done 2>/dev/null; ls | wc -l", disk_bytes=16 * MIB
+    )
+    assert 500 < int(lines[-1]) < 20_000
+
+
+async def test_orphans_are_reaped(engine: ContainerEngine) -> None:
+    script = "for i in $(seq 200); do (true &) ; done; sleep 0.5; ps -eo stat | grep -c Z"
+    assert (await result(engine, script))[0] == ["0"]
+
+
+async def test_term_reaches_every_process_also_in_other_sessions(engine: ContainerEngine) -> None:
+    child = "trap 'echo told >> /app/told; exit' TERM; echo ready; while :; do sleep 0.05; done"
+    script = f"setsid bash -c \"{child}\" & ( ( {child} ) & ); trap 'sleep 1; cat /app/told; exit' TERM; while :; do sleep 0.05; done"
+    wanted = one_off(script)
+    await engine.start(wanted)
+    ready = 0
+    async with asyncio.timeout(DEADLINE_S):
+        async for batch in engine.output(wanted.id, -1):
+            ready += sum(line.text == b"ready" for line in batch)
+            if ready == 2:
+                break
+    await engine.signal(wanted.id, "TERM")
+    assert (await lines_of(engine, wanted.id)).count("told") == 2
+
+
+async def test_core_dumps_are_not_written(engine: ContainerEngine) -> None:
+    lines, _ = await result(engine, "bash -c 'kill -SEGV $$'; ls -A /app | wc -l; ulimit -c")
+    assert lines[-2:] == ["0", "0"]
+
+
+async def test_a_long_line_comes_in_pieces_and_nothing_is_lost(engine: ContainerEngine) -> None:
+    size = 3 * LOG_LINE_MAX_BYTES + 123
+    lines, _ = await result(engine, f"head -c {size} /dev/zero | tr '\\0' x; echo; printf end")
+    assert [len(line) for line in lines] == [LOG_LINE_MAX_BYTES] * 3 + [123, 3]
+
+
+async def test_output_beyond_the_kept_size_goes_on_in_order_over_replaced_files(agent: Agent, engine: ContainerEngine) -> None:
+    wanted = one_off("for n in $(seq 30); do head -c 2000000 /dev/zero | tr '\\0' a | fold -w 1999; echo; echo mark $n; sleep 0.02; done")
+    await engine.start(wanted)
+    lines = await lines_of(engine, wanted.id)
+    marks = [line for line in lines if line.startswith("mark")]
+    assert marks == [f"mark {n}" for n in range(1, 31)]
+    kept = sum(path.stat().st_size for path in (agent.home / "agent" / "logs" / str(wanted.id)).iterdir())
+    assert kept <= 40 * MIB
+
+
+async def test_profile_scripts_change_the_environment_before_the_command(engine: ContainerEngine) -> None:
+    wanted = one_off("sleep 1000")
+    await engine.start(wanted)
+    script = """
+        mkdir -p /app/.profile.d
+        echo 'export FROM_PROFILE_D="$PORT-x"; set -- changed' > /app/.profile.d/a.sh
+        echo 'declare -x FROM_PROFILE=2' > /app/.profile
+    """
+    # The line a dyno starts with is what its init was told to run; run it again now that the scripts are there.
+    again = """exec python3 -c '
+import os
+arguments = open("/proc/1/cmdline").read().split("\\0")[2:-1]
+os.execv(arguments[0], [*arguments[:-1], "echo $FROM_PROFILE_D $FROM_PROFILE $#"])'
+    """
+    terminal = await engine.run_inside(wanted.id, script + again, {**BASE_ENV, "PORT": "77"}, tty=False, columns=80, lines=24)
+    assert await read_until(terminal) == b"77-x 2 0\n"
+    await terminal.close()
+
+
+async def test_a_one_off_with_a_terminal_gets_control_c(engine: ContainerEngine) -> None:
+    wanted = one_off("echo ready; sleep 1000", stdin=True, tty=True)
+    await engine.start(wanted)
+    terminal = await engine.attach(wanted.id)
+    await read_until(terminal, b"ready")
+    await terminal.write(b"\x03")
+    assert await asyncio.wait_for(terminal.exit_status(), DEADLINE_S) == 130
+    await terminal.close()
+
+
+async def test_binary_input_and_output_pass_unchanged(engine: ContainerEngine) -> None:
+    content = bytes(range(256)) * 40_000
+    wanted = one_off("cat", stdin=True)
+    await engine.start(wanted)
+    terminal = await engine.attach(wanted.id)
+
+    async def write() -> None:
+        await terminal.write(content)
+        await terminal.write_eof()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(write())
+        received = await read_until(terminal)
+    assert received == content
+    await terminal.close()
+
+
+async def test_hanging_up_on_a_command_ends_it_and_not_the_dyno(engine: ContainerEngine) -> None:
+    wanted = order("exec python3 -m http.server $PORT")
+    await engine.start(wanted)
+    terminal = await engine.run_inside(wanted.id, "sleep 4242 & sleep 4242", BASE_ENV, tty=True, columns=80, lines=24)
+    await terminal.close()
+    until = asyncio.get_running_loop().time() + DEADLINE_S
+    count = b""
+    while count != b"0\n" and asyncio.get_running_loop().time() < until:
+        terminal = await engine.run_inside(wanted.id, "pgrep -c -x -f 'sleep 4242'", BASE_ENV, tty=False, columns=80, lines=24)
+        count = await read_until(terminal)
+        await terminal.close()
+    assert count == b"0\n"
+    assert (await seen(engine, wanted.id, lambda _: True)).is_running
