@@ -1,0 +1,28 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from house import House, house_at
+
+from senryu.store.migrate import migrate
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file at the newest schema, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+    asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path, empty_database: Path) -> AsyncIterator[House]:
+    """The whole house in memory."""
+    async with house_at(tmp_path / "home", empty_database) as built:
+        yield built
