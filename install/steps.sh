@@ -27,7 +27,7 @@ missing_packages() {
 }
 
 install_packages() {
-  local wanted=$packages language list missing
+  local wanted="$packages ${2:-}" language list missing
   while IFS=: read -r language list; do
     case $language in ''|\#*) continue ;; esac
     case ",$1," in *,all,*|*,"$language",*) wanted="$wanted $list" ;; esac

@@ -17,6 +17,7 @@ from senryu.core.formation import (
     FailRelease,
     Forget,
     Kill,
+    ProcessType,
     Retire,
     Start,
     Step,
@@ -95,19 +96,19 @@ class World:
             case Become(dyno, state, exit_code, _):
                 ended = None if state is DynoState.UP else self.now
                 crashed = state is DynoState.CRASHED
-                self.set(dyno, state=state, changed_at=self.now, ended_at=ended, exit_code=exit_code, crashes=dyno.crashes + crashed)
+                self.note(dyno, state=state, changed_at=self.now, ended_at=ended, exit_code=exit_code, crashes=dyno.crashes + crashed)
             case Retire(dyno, why):
-                self.set(dyno, retiring=why)
+                self.note(dyno, retiring=why)
             case Drain(dyno):
-                self.set(dyno, drained_at=self.now)
+                self.note(dyno, drained_at=self.now)
             case Terminate(dyno):
                 self.told.append(f"TERM {dyno.name} v{dyno.release_version}")
-                self.set(dyno, stopped_at=self.now)
+                self.note(dyno, stopped_at=self.now)
                 if self.polite:
                     self.end(dyno.id, 143)
             case Kill(dyno, reason):
                 self.told.append(f"{reason} {dyno.name}")
-                self.set(dyno, killed_at=self.now)
+                self.note(dyno, killed_at=self.now)
                 self.end(dyno.id, 137)
             case Forget(dyno):
                 self.dynos.pop(dyno.id)
@@ -117,11 +118,11 @@ class World:
                 self.wanted = Wanted(self.before, self.wanted.quantities)
                 for other in list(self.dynos.values()):
                     if other.retiring == "release" and other.release_id == self.before.id:
-                        self.set(other, retiring=None, drained_at=None)
+                        self.note(other, retiring=None, drained_at=None)
 
     before: Release
 
-    def set(self, dyno: Dyno, **changes: object) -> None:
+    def note(self, dyno: Dyno, **changes: object) -> None:
         self.dynos[dyno.id] = replace(self.dynos[dyno.id], **changes)  # type: ignore[arg-type]
 
     def start(self, type: str, number: int, crashes: int) -> None:
@@ -294,7 +295,7 @@ def test_a_restart_replaces_a_dyno_before_it_goes(world: World) -> None:
     world.settle()
     old = next(iter(world.dynos.values()))
     world.serving_history.clear()
-    world.set(old, retiring="restart")
+    world.note(old, retiring="restart")
     world.settle()
     assert old.id not in world.dynos
     assert world.up() == ["web.1 v3"]
@@ -305,7 +306,7 @@ def test_a_stopped_dyno_of_the_formation_comes_back(world: World) -> None:
     world.want(make_release(3), worker=1)
     world.settle()
     old = next(iter(world.dynos.values()))
-    world.set(old, retiring="stop")
+    world.note(old, retiring="stop")
     world.settle()
     assert old.id not in world.dynos
     assert world.up() == ["worker.1 v3"]
@@ -366,7 +367,7 @@ def test_what_is_no_quantity_is_refused(wanted: str) -> None:
 
 def test_release_and_console_types_are_never_part_of_the_formation() -> None:
     release = replace(make_release(3), process_types={"web": "a", "release": "b", "console": "c"})
-    from senryu.core.formation import ProcessType
+    
 
     entries = [ProcessType(uuid4(), APP, type, 1, "Standard-1X", BEGIN, BEGIN) for type in ("web", "release", "console", "gone")]
     assert quantities(release, entries) == {"web": 1}

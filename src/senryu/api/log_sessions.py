@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from ..core import limits
-from ..logs.sessions import LogSession, opened, signed, sse
+from .log_stream import LogSession, opened, signed, sse
 from .auth import AppDep, PlatformDep
 from .body import flag, json_body, number, text
 
