@@ -54,7 +54,7 @@ class FakeApi:
         self.answers: dict[str, list[Answer]] = {}
         self.server = _Server(("127.0.0.1", 0), _door(self))
         self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
         self.on("GET /account", {"email": EMAIL, "id": "1"})
 
     @property

@@ -78,7 +78,7 @@ def test_without_a_login_the_status_is_100(command: str, stranger: FakeApi, senr
 def test_a_token_that_has_gone_is_told_with_the_way_out(api: FakeApi, senryu: Senryu) -> None:
     api.error("GET /users/~/apps", 401, "unauthorized", "Invalid credentials provided.")
     result = senryu("apps")
-    assert (result.status, result.err) == (2, "error: Invalid credentials provided.\nhint: Run `senryu login`\n")
+    assert (result.status, result.err) == (2, "error: Invalid credentials provided.\n  Error ID: unauthorized\nhint: Run `senryu login`\n")
 
 
 def test_logout_revokes_this_token_only_and_forgets_it(api: FakeApi, senryu: Senryu, home: Path) -> None:
@@ -114,7 +114,7 @@ def test_register_says_who_may_open_a_closed_platform(stranger: FakeApi, senryu:
     stranger.error("POST /senryu/registrations", 403, "forbidden", "Registration is closed.")
     result = senryu("register", "--email", EMAIL, "--password-stdin", stdin="pw")
     assert result.status == 2
-    assert result.err.startswith("error: Registration is closed.\nhint: Ask the operator")
+    assert result.err.startswith("error: Registration is closed.\n  Error ID: forbidden\nhint: Ask the operator")
 
 
 def test_register_keeps_the_token_that_comes_with_the_account(stranger: FakeApi, senryu: Senryu, home: Path) -> None:

@@ -22,7 +22,7 @@ def test_pages_are_fetched_until_there_is_no_next_range(api: FakeApi) -> None:
 def test_a_refusal_carries_the_sentence_the_id_and_the_status(api: FakeApi, senryu: Senryu) -> None:
     api.error("GET /apps/nope/config-vars", 404, "not_found", "Couldn't find that app.")
     result = senryu("config", "-a", "nope")
-    assert (result.status, result.err) == (2, "error: Couldn't find that app.\nhint: Error id: not_found\n")
+    assert (result.status, result.err) == (2, "error: Couldn't find that app.\n  Error ID: not_found\n")
 
 
 def test_an_error_page_that_is_no_json_is_told_with_its_request_id(api: FakeApi, senryu: Senryu) -> None:

@@ -132,7 +132,7 @@ def test_an_exit_status_that_nobody_tells_is_an_error(platform: Platform) -> Non
 def test_another_platform_tells_the_exit_status_by_a_mark(platform: Platform, tmp_path: Path) -> None:
     platform.api.on("GET /senryu/ca.pem", {"id": "not_found"}, 404)
     (tmp_path / "ca.pem").write_text(platform.pem)
-    with pytest.MonkeyPatch.context() as patch, platform.dyno(marked("echo out; (exit 9)"), "eot"):
+    with pytest.MonkeyPatch.context() as patch, platform.dyno(marked("echo out; exit 9"), "eot"):
         patch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
         done = run("run", "-x", "-a", "myapp", "thing")
     assert (done.returncode, done.stdout) == (9, b"out\n")
@@ -184,7 +184,7 @@ def test_a_command_runs_inside_a_dyno(words: list[str], path: str, command: str,
 
 
 def test_a_command_inside_a_dyno_tells_its_own_exit_status(platform: Platform) -> None:
-    with platform.dyno(marked("echo inside; (exit 6)"), "framed", "/apps/myapp/dynos/web.1"):
+    with platform.dyno(marked("echo inside; exit 6 # why"), "framed", "/apps/myapp/dynos/web.1"):
         done = run("ps:exec", "-x", "-a", "myapp", "-d", "web.1", "--", "thing")
     assert (done.returncode, done.stdout) == (6, b"inside\n")
     assert platform.api.asked("POST /apps/myapp/dynos/web.1")[0].json["command"] == marked("thing")

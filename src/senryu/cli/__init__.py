@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from senryu.cli.failure import INTERRUPTED, USAGE, Failure
+from senryu.cli.failure import INTERRUPTED, USAGE, Failure, Refusal
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,6 +71,8 @@ def _say(failure: Failure) -> int:
     sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {lines[0]}\n")
     for line in lines[1:]:
         sys.stderr.write(f"  {line}\n")
+    if isinstance(failure, Refusal) and failure.id:
+        sys.stderr.write(f"  Error ID: {failure.id}\n")
     if failure.hint:
         sys.stderr.write(f"{paint('hint:', 'cyan', sys.stderr)} {failure.hint}\n")
     return failure.status

@@ -53,7 +53,7 @@ def _info(typed: Typed) -> None:
         "Addons": [addon["plan"]["name"] for addon in addons],
         "Auto Cert Mgmt": str(bool(app.get("acm"))).lower(),
         "Collaborators": others,
-        "Dynos": ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())),
+        "Dynos": ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())) or None,
         "Git URL": git_url,
         "Maintenance": "on" if app.get("maintenance") else None,
         "Owner": app["owner"]["email"],

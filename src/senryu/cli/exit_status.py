@@ -20,8 +20,8 @@ TAIL_BYTES = 64
 
 
 def marked(command: str) -> str:
-    """The command with the echo behind it."""
-    return f'{command} ; echo "\uffff heroku-command-exit-status: $?"'
+    """The command with the echo behind it; in a subshell, so that its `exit` does not skip the echo."""
+    return f'({command}\n) ; echo "\uffff heroku-command-exit-status: $?"'
 
 
 class Output:

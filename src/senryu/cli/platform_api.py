@@ -26,7 +26,7 @@ AGENT = f"senryu-cli/{__version__}"
 
 
 def tls_context(authority: str | None = None) -> ssl.SSLContext:
-    """Verifies against the machine's authorities (SSL_CERT_FILE adds to them) and, when given, one more in PEM."""
+    """Verifies against the machine's authorities (SSL_CERT_FILE is honoured) and, when given, one more in PEM."""
     context = ssl.create_default_context()
     if authority:
         context.load_verify_locations(cadata=authority)
@@ -220,10 +220,10 @@ def _refuse(answer: Answer, method: str, where: str) -> NoReturn:
     message, id = str(body.get("message") or ""), str(body.get("id") or "")
     if not message:
         message = f"The platform answered {answer.status} to {method} {where}" + (f" ({id})" if id else "")
-    raise Refusal(message.strip(), code=answer.status, id=id, hint=_hint(answer, body, id))
+    raise Refusal(message.strip(), code=answer.status, id=id, hint=_hint(answer, body))
 
 
-def _hint(answer: Answer, body: dict[str, Any], id: str) -> str | None:
+def _hint(answer: Answer, body: dict[str, Any]) -> str | None:
     if answer.status == 401:
         if os.environ.get("SENRYU_API_KEY"):
             return "The token in SENRYU_API_KEY is not valid; unset it or replace it"
@@ -234,7 +234,7 @@ def _hint(answer: Answer, body: dict[str, Any], id: str) -> str | None:
         return f"See {body['url']}"
     if answer.status >= 500:
         return f"Request id: {answer.headers.get('Request-Id', 'none')}; the operator finds it in the platform's log"
-    return f"Error id: {id}" if id else None
+    return None
 
 
 def open_stream(url: str, headers: dict[str, str], timeout_s: float) -> http.client.HTTPResponse:
