@@ -15,14 +15,14 @@ from ..core.clock import Clock
 from ..core.config_var import checked_key
 from ..core.dyno import Dyno, DynoKind, Engine
 from ..core.dyno_size import size_named
-from ..core.errors import Invalid
+from ..core.errors import Invalid, NotFound
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
 from ..store.database import Database
-from ..store.dynos import TerminalWish, create_dyno, list_dynos
-from ..store.releases import current_release
+from ..store.dynos import TerminalWish, create_dyno, list_dynos, start_wish
+from ..store.releases import current_release, find_release
 from ..store.vault import Vault
-from .start_dyno import record, start_dyno
+from .start_dyno import environment, record, start_dyno
 from .tell import tell
 
 COMMAND_MAX_BYTES = 32 * 1024
@@ -86,6 +86,18 @@ async def run(
     await start_dyno(app, release, dyno, is_new=False, db=db, vault=vault, engine=engine, log_writer=log_writer, clock=clock)
     supervision.wake(app.id)
     return dyno
+
+
+async def environment_inside(app: App, dyno: Dyno, extra: Mapping[str, str], *, db: Database, vault: Vault) -> dict[str, str]:
+    """What a command inside a running dyno finds: the dyno's own environment, `extra` over it. Raises: Invalid, NotFound."""
+    for key in extra:
+        checked_key(key)
+    async with db.reading() as tx:
+        release = await find_release(tx, app.id, dyno.release_id, vault=vault)
+        given, _ = await start_wish(tx, dyno.id, vault=vault)
+    if release is None:
+        raise NotFound(f"Couldn't find the release that {dyno.name} runs.", app=app.name)
+    return environment(app, release, dyno, {**given, **extra})
 
 
 def terminal_wish(env: Mapping[str, str], *, attach: bool, tty: bool) -> tuple[TerminalWish, dict[str, str]]:

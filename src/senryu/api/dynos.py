@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ..actions.restart import restart, stop
-from ..actions.run import run, terminal_wish
+from ..actions.run import environment_inside, run, terminal_wish
 from ..core.app import App
 from ..core.dyno import Dyno, DynoKind, DynoState
 from ..core.errors import Invalid, NotFound
@@ -115,7 +115,8 @@ async def run_inside(dyno: str, request: Request, app: AppDep, platform: Platfor
     tty = not flag(body, "force_no_tty") and not is_framed
     wish, env = terminal_wish(texts(body, "env"), attach=True, tty=tty)
     rendezvous: Rendezvous = request.app.state.rendezvous
-    inside = Inside(found, needed_text(body, "command", most=40_000), env, wish, is_framed)
+    inside_env = await environment_inside(app, found, env, db=platform.db, vault=platform.vault)
+    inside = Inside(found, needed_text(body, "command", most=40_000), inside_env, wish, is_framed)
     url = rendezvous.expect(inside)
     answer = shown(found, app, url) | {"terminal_id": str(inside.id)}
     return JSONResponse({**answer, **({"stdin": "framed"} if is_framed else {})}, 201)
