@@ -78,4 +78,5 @@ def install(api: FastAPI) -> None:
         request_id = getattr(request.state, "request_id", "")
         _log.error("bug", path=request.url.path, request_id=request_id, exc_info=problem)
         message = f"The platform failed. Tell its operator this request id: {request_id}"
-        return JSONResponse({"id": "internal_server_error", "message": message}, 500)
+        # This answer is made outside of what adds the header to all others.
+        return JSONResponse({"id": "internal_server_error", "message": message}, 500, {"Request-Id": request_id})

@@ -17,6 +17,7 @@ from ..core.errors import BadRequest
 from ..core.limits import API_PAGE_DEFAULT, API_PAGE_MAX
 
 _RANGE = re.compile(r"^\s*([a-z_]+)\s+(\]?)([^\s;,]*?)\.\.([^\s;,]*)\s*([;,].*)?$")
+_HEADER_MAX_CHARS = 1000  # matching takes time by the square of it
 _BAD = "The Range header is not of the form `id ..; max=200, order=asc`."
 
 
@@ -37,14 +38,18 @@ def page_of(header: str | None, *, fields: Sequence[str]) -> Page:
     """The page a header asks for; the first of `fields` when there is none or it is empty. Raises: BadRequest."""
     if header is None or not header.strip():
         return Page(fields[0])
-    found = _RANGE.match(header)
+    found = _RANGE.match(header) if len(header) <= _HEADER_MAX_CHARS else None
     if found is None or found[1] not in fields:
         raise BadRequest(_BAD if found is None else f"Lists here can be sorted by {', '.join(fields)}, not by `{found[1]}`.")
     options = dict(part.strip().partition("=")[::2] for part in re.split(r"[;,]", found[5] or "") if part.strip())
     most, order = options.pop("max", str(API_PAGE_DEFAULT)), options.pop("order", "asc")
-    if options or not most.isdigit() or order not in ("asc", "desc"):
+    if options or not _is_number(most) or order not in ("asc", "desc"):
         raise BadRequest(_BAD)
     return Page(found[1], found[3], found[4], found[2] == "]", min(max(int(most), 1), API_PAGE_MAX), order == "desc", True)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _key(item: Mapping[str, Any], field: str) -> tuple[int, int, str]:
@@ -54,32 +59,42 @@ def _key(item: Mapping[str, Any], field: str) -> tuple[int, int, str]:
 
 def _bound(text: str, sample: tuple[int, int, str]) -> tuple[int, int, str]:
     if sample[0] == 0:
-        if not text.isdigit():
+        if not _is_number(text):
             raise BadRequest(_BAD)
         return (0, int(text), "")
     return (1, 0, text)
 
 
 def cut(items: Sequence[Mapping[str, Any]], page: Page) -> tuple[list[Mapping[str, Any]], str | None]:
-    """The page's items and the `Next-Range` of the one after it, None on the last. Pure."""
-    ordered = sorted(items, key=lambda item: _key(item, page.field), reverse=page.is_descending)
+    """The page's items and the `Next-Range` of the one after it, None on the last. Pure.
+
+    Where the next item has the same value (two builds of one second), the bound is `value~id`, so that none is left out.
+    """
+    ordered = sorted(items, key=lambda item: (_key(item, page.field), str(item.get("id", ""))), reverse=page.is_descending)
     if ordered and (page.first or page.last):
-        sample = _key(ordered[0], page.field)
-        low = _bound(page.first, sample) if page.first else None
-        high = _bound(page.last, sample) if page.last else None
-
-        def is_in(item: Mapping[str, Any]) -> bool:
-            key = _key(item, page.field)
-            after = low is None or (key > low if not page.is_descending else key < low) or (key == low and not page.is_after)
-            before = high is None or (key <= high if not page.is_descending else key >= high)
-            return after and before
-
-        ordered = [item for item in ordered if is_in(item)]
+        ordered = [item for item in ordered if _is_in(item, page, _key(ordered[0], page.field))]
     taken, rest = ordered[: page.most], ordered[page.most :]
     if not rest:
         return taken, None
+    last = taken[-1]
+    tie = f"~{last.get('id', '')}" if _key(rest[0], page.field) == _key(last, page.field) else ""
     order = ",order=desc" if page.is_descending else ""
-    return taken, f"{page.field} ]{taken[-1][page.field]}..{page.last}; max={page.most}{order}"
+    return taken, f"{page.field} ]{last[page.field]}{tie}..{page.last}; max={page.most}{order}"
+
+
+def _is_in(item: Mapping[str, Any], page: Page, sample: tuple[int, int, str]) -> bool:
+    key, sign = _key(item, page.field), -1 if page.is_descending else 1
+    if page.last and _order(key, _bound(page.last, sample)) * sign > 0:
+        return False
+    if not page.first:
+        return True
+    first, _, tie = page.first.partition("~")
+    place = _order(key, _bound(first, sample)) or (_order(str(item.get("id", "")), tie) if tie else 0)
+    return place * sign > 0 or (place == 0 and not page.is_after)
+
+
+def _order(one: Any, other: Any) -> int:
+    return (one > other) - (one < other)
 
 
 def listed(

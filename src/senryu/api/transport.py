@@ -78,7 +78,7 @@ class ETags:
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = MutableHeaders(scope=start)
         headers["ETag"] = tag
-        if wanted and tag in [part.strip().removeprefix("W/") for part in wanted.split(",")]:
+        if wanted.strip() == "*" or tag in [part.strip().removeprefix("W/") for part in wanted.split(",")]:
             del headers["content-length"]
             await send({**start, "status": 304})
             await send({"type": "http.response.body", "body": b""})
