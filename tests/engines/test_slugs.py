@@ -153,7 +153,7 @@ async def test_a_build_writes_into_its_writable_mounts_as_senryuds_own_user(agen
     cache, source = _prepared(agent, "cache"), _prepared(agent, "source")
     lines, dyno = await result(
         engine,
-        "stat -c %U /cache/before; echo new > /cache/new; mkdir /cache/deep; cat /source/before; touch /source/no; pwd; touch here /tmp/x; exit 4",
+        "stat -c %U /cache/before; echo new > /cache/new; mkdir /cache/deep; cat /source/before; touch /source/no; pwd; touch here; exit 4",
         kind=DynoKind.BUILD,
         mounts=(Mount(str(cache), "/cache", writable=True), Mount(str(source), "/source")),
         disk_bytes=64 * MIB,
@@ -216,9 +216,9 @@ async def test_a_stack_is_imported_and_dynos_run_on_it(agent: Agent, engine: Con
         assert "python3" not in lines
         assert lines[-1] == "y"
         assert not (agent.home / "stacks" / name / "rootfs/etc/new").exists()
-    for source in (str(tmp_path / "nothing"), str(tmp_path), "no-such-registry.invalid/image"):
+    for refused in (str(tmp_path / "nothing"), str(tmp_path), "no-such-registry.invalid/image"):
         with pytest.raises(Exception, match=r"imported|neither|stack|needed"):
-            await engine.import_stack("small-3", source)
-    for name in ("host", "../x", "UPPER", ""):
+            await engine.import_stack("small-3", refused)
+    for forbidden in ("host", "../x", "UPPER", ""):
         with pytest.raises(Invalid):
-            await engine.import_stack(name, str(small))
+            await engine.import_stack(forbidden, str(small))

@@ -49,6 +49,8 @@ def _end_dynos(home: Home, our_lot: Lot) -> None:
         kept = record.read(directory)
         Cgroup(our_lot, dyno_id).kill(AGENT_TIMEOUT_S)
         shim.delete(home, dyno_id)
-        if kept is not None:
+        if kept is None:
+            shim.end_stray(home, dyno_id)
+        else:
             record.await_end(kept.shim_pid, kept.shim_birth, AGENT_TIMEOUT_S)
         launch.discard(home, dyno_id)

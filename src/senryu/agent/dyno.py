@@ -186,8 +186,9 @@ class Dyno:
 
 def trace_removed(dyno_id: UUID, index: int | None, site: Site) -> None:
     """Deletes every trace of a dyno, started or half started. Blocking."""
-    group = Cgroup(site.lot, dyno_id)
-    group.kill(AGENT_TIMEOUT_S)
+    if index is None:
+        shim.end_stray(site.home, dyno_id)
+    Cgroup(site.lot, dyno_id).kill(AGENT_TIMEOUT_S)
     shim.delete(site.home, dyno_id)
     if index is not None:
         network.uncable(site.lot, index)

@@ -5,6 +5,7 @@ Namespaces have no names: they live as long as the dyno's processes do, and the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -43,6 +44,8 @@ def prepare(lot: Lot, kept: Path) -> None:
         Path(f"/proc/sys/net/ipv6/conf/{lot.gateway_link}/disable_ipv6").write_text("1")
         netlink.addr("replace", index=index, address=lot.gateway, prefixlen=32)
         netlink.link("set", index=index, state="up")
+        # What is for a dyno that has ended must not leave by the default route, to whoever has that address out there.
+        netlink.route("replace", dst=str(lot.subnet), type="unreachable")
     before = _FORWARD.read_text().strip()
     if before != "1":
         kept.write_text(before)
@@ -58,6 +61,8 @@ def take_down(lot: Lot, kept: Path, *, is_last: bool) -> None:
             name = link.get_attr("IFLA_IFNAME")
             if name == lot.gateway_link or name.startswith(lot.link_prefix):
                 _delete(netlink, name)
+        with contextlib.suppress(NetlinkError):
+            netlink.route("del", dst=str(lot.subnet), type="unreachable")
     if is_last and kept.exists():
         _FORWARD.write_text(kept.read_text())
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 from pathlib import Path
 from uuid import UUID
@@ -77,6 +78,16 @@ def start(home: Home, dyno_id: UUID) -> None:
 def is_waiting(home: Home, dyno_id: UUID) -> bool:
     """Whether the container is made but not yet started: runc's process 1 waits on this pipe until then."""
     return (home.runtime / str(dyno_id) / "exec.fifo").exists()
+
+
+def end_stray(home: Home, dyno_id: UUID) -> None:
+    """Kills conmon and runc processes of a dyno whose start was cut off, wherever they had got to."""
+    bundle = os.fsencode(home.dyno(dyno_id))
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            if bundle in arguments and Path(os.fsdecode(arguments[0])).name in ("conmon", "runc"):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def delete(home: Home, dyno_id: UUID) -> None:
