@@ -24,7 +24,7 @@ def write_start_files(settings: RouterSettings) -> None:
     platform's version may have changed, before HAProxy is started. Idempotent; blocks. Raises OSError.
     """
     for folder in (settings.folder, settings.socket.parent):
-        folder.mkdir(mode=_SHARED_FOLDER, parents=True, exist_ok=True)
+        _share(folder)
     hosts = [line.split(" ")[0] for line in settings.hosts.read_text().splitlines()] if settings.hosts.exists() else []
     ensure_certificates(settings.tls, names_for(settings.domain, hosts))
     old = settings.config.read_text() if settings.config.exists() else ""
@@ -35,6 +35,13 @@ def write_start_files(settings: RouterSettings) -> None:
         if not file.exists():
             file.touch(mode=_SHARED_FILE)
             file.chmod(_SHARED_FILE)
+
+
+def _share(folder: Path) -> None:
+    """Whatever the umask: HAProxy makes its sockets there. A folder that somebody else made is theirs to share."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_uid == os.geteuid():
+        folder.chmod(_SHARED_FOLDER)
 
 
 def save(settings: RouterSettings, live: Live, slots: int) -> None:

@@ -29,7 +29,6 @@ class RouterSettings:
     tls_port: int = 8443
     listen: tuple[str, ...] = LOOPBACK
     slots: int = 128
-    threads: int = 1
     max_connections: int = 8192
     dyno_requests: int = limits.REQUESTS_PER_DYNO
     first_byte_timeout_s: float = limits.FIRST_BYTE_TIMEOUT_S

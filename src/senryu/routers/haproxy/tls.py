@@ -36,8 +36,9 @@ def ensure_certificates(folder: Path, names: Sequence[str]) -> bool:
     The router's certificate is for `names` and the loopback addresses; a name more makes a new one.
     Gives True when the router's certificate is a new one. Blocks. Raises OSError.
     """
-    folder.mkdir(mode=0o2750, parents=True, exist_ok=True)
-    (folder / "certs").mkdir(mode=0o2770, exist_ok=True)
+    (folder / "certs").mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o2755)  # anyone may read whom to trust
+    (folder / "certs").chmod(0o2750)
     ca, ca_key, ca_is_new = _ensure_ca(folder)
     path = folder / "certs" / "default.pem"
     if not ca_is_new and path.exists() and _is_good(path.read_bytes(), names):

@@ -1,0 +1,189 @@
+"""What HAProxy says and what it starts from, as text: no HAProxy needed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from cryptography import x509
+
+from senryu.core.errors import Invalid
+from senryu.core.route import Route, RouteMode, RouteTarget
+from senryu.routers.haproxy import RouterSettings, tls, write_start_files
+from senryu.routers.haproxy.config import config_text
+from senryu.routers.haproxy.files import servers_in
+from senryu.routers.haproxy.live import live_from, requests_on, slot_with
+from senryu.routers.haproxy.pages import frame, framed_url
+from senryu.routers.haproxy.request_log import request_line
+from senryu.routers.haproxy.requests import _next_batch
+from senryu.routers.haproxy.slots import Server, routes_of
+
+APP, DYNO, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
+STATE = f"""1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port
+2 platform 1 senryud - 2 0 1 1 0
+4 be_0001 1 web.1:{DYNO} 10.64.0.7 2 0 1 1 5000
+4 be_0001 2 web.2:{OTHER} fd00::1 2 8 1 1 5000
+4 be_0002 1 web.1:{OTHER} 10.64.0.8 0 1 1 1 5000
+"""
+
+
+def test_what_haproxy_says_becomes_routes() -> None:
+    live = live_from([
+        "# name\nplatform\nbe_0001\nbe_0002",
+        STATE,
+        "0x1 a.localhost be_0001\n0x2 *.b.com be_0001",
+        f"0x1 be_0001 serve:{APP}:shop",
+        f"0x1 be_0001 {frame('https://e.com/?a=1&b=2', 'Error')}",
+        "",
+    ])  # fmt: skip
+    assert live.slots == ("be_0001", "be_0002")
+    assert live.servers["be_0002"][0].is_leaving
+    assert routes_of(live) == [
+        Route(
+            APP, "shop", ("*.b.com", "a.localhost"), RouteMode.SERVE,
+            (RouteTarget(DYNO, "web.1", "10.64.0.7:5000"), RouteTarget(OTHER, "web.2", "[fd00::1]:5000", is_draining=True)),
+            error_page_url="https://e.com/?a=1&b=2",
+        )
+    ]  # fmt: skip
+
+
+def test_requests_on_a_dyno_are_the_running_and_the_queued_ones() -> None:
+    stat_answer = f"# pxname,svname,qcur,qmax,scur,smax\nbe_0001,web.1:{DYNO},2,5,50,50\nbe_0001,web.2:{OTHER},,,1,"
+    assert slot_with(STATE, DYNO) == "be_0001"
+    assert slot_with(STATE, APP) is None
+    assert (requests_on(stat_answer, DYNO), requests_on(stat_answer, OTHER), requests_on("", DYNO)) == (52, 1, 0)
+
+
+def test_a_configuration_tells_which_dynos_it_names() -> None:
+    servers = {"be_0002": (Server(f"web.1:{DYNO}", "10.0.0.1:5000"), Server(f"web.2:{OTHER}", "[::1]:5000", is_draining=True))}
+    leaving = Server(f"web.3:{APP}", "10.0.0.3:5000", is_leaving=True)
+    text = config_text(RouterSettings(home=Path("/h")), 3, {"be_0002": (*servers["be_0002"], leaving)})
+    assert servers_in(text) == servers
+    assert text.count("\nbackend be_") == 3
+
+
+def test_both_ports_are_bound_on_every_address() -> None:
+    text = config_text(RouterSettings(home=Path("/h"), port=80, tls_port=443, listen=("127.0.0.1", "::1")), 1, {})
+    for bind in ("bind 127.0.0.1:80\n", "bind [::1]:80\n", "bind 127.0.0.1:443 ssl ", "bind [::1]:443 ssl "):
+        assert bind in text
+
+
+@pytest.mark.parametrize("home", ["/a b", "/a'b", "relative", "/" + "x" * 90])
+def test_a_home_that_haproxy_cannot_live_in_is_refused(home: str) -> None:
+    with pytest.raises(Invalid):
+        RouterSettings(home=Path(home))
+
+
+def test_a_page_url_comes_back_from_its_frame() -> None:
+    assert framed_url(frame("https://e.com/?a=1&b='2'", "x")) == "https://e.com/?a=1&b='2'"
+    assert framed_url("") is None
+
+
+def _log_line(**changes: str) -> bytes:
+    fields = {
+        "at": "1700000000000", "app": f'"serve:{APP}:shop"', "method": '"GET"', "path": '"/"', "host": '"a"', "id": '"i"',
+        "fwd": '"1.2.3.4"',
+        "server": f'"web.1:{DYNO}"', "tw": '"5"', "tc": '"1"', "tr": '"10"', "ta": '"120"', "TR": '"4"', "status": '"200"', "bytes": '"62"',
+        "cause": '"--"', "tls": '"0"', "code": '"-"',
+    }  # fmt: skip
+    return ("[" + ",".join((fields | changes).values()) + "]").encode()
+
+
+def test_service_time_is_what_is_left_after_reading_waiting_and_connecting() -> None:
+    line = request_line(_log_line(), 7)
+    assert line is not None
+    assert (line.position, line.app_id, line.dyno, line.connect_ms, line.service_ms) == (7, APP, "web.1", 1, 110)
+
+
+def test_a_request_that_no_dyno_saw_has_no_dyno_and_no_times() -> None:
+    line = request_line(_log_line(app='"-"', server='"<NOSRV>"', tc='"-1"', tls='"1"', code='"H80"'), 1)
+    assert line is not None
+    assert (line.app_id, line.dyno, line.connect_ms, line.service_ms, line.protocol, line.code) == (None, "", -1, -1, "https", "H80")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"[NOTICE] haproxy", b"[1,2]", b"\0\0", b"{}", b'["x"', _log_line(status='"x"'), _log_line(app='"a:b:c"')]
+)
+def test_a_line_that_tells_of_no_request_is_passed_over(raw: bytes) -> None:
+    assert request_line(raw, 1) is None
+
+
+def test_a_torn_last_line_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    log, run = tmp_path / "log", tmp_path / "run"
+    whole = _log_line() + b"\n"
+    log.write_bytes(whole + whole[:20])
+    _, lines, position = _next_batch(log, run, 0)
+    assert len(lines) == 1
+    assert _next_batch(log, run, position)[1] == []
+    log.open("ab").write(whole[20:])
+    _, lines, position = _next_batch(log, run, position)
+    assert [line.position for line in lines] == [position]
+
+
+@pytest.mark.parametrize("change", ["truncated", "replaced", "gone"])
+def test_a_log_that_began_anew_gives_higher_positions(tmp_path: Path, change: str) -> None:
+    log, run = tmp_path / "log", tmp_path / "run"
+    log.write_bytes((_log_line() + b"\n") * 5)
+    _, _, position = _next_batch(log, run, 0)
+    if change == "gone":
+        log.unlink()
+        assert _next_batch(log, run, position) == (position, [], position)
+    if change == "truncated":
+        os.truncate(log, 0)
+    elif change == "replaced":
+        log.rename(tmp_path / "old")
+    log.open("ab").write(_log_line() + b"\n")
+    _, lines, after = _next_batch(log, run, position)
+    assert len(lines) == 1 and after > position
+    assert _next_batch(log, run, after)[1] == []
+
+
+def test_a_position_from_a_lost_run_is_still_below_the_next(tmp_path: Path) -> None:
+    log, run = tmp_path / "log", tmp_path / "run"
+    log.write_bytes(_log_line() + b"\n")
+    _, lines, _ = _next_batch(log, run, (9 << 44) | 123)
+    assert lines[0].position > (9 << 44) | 123
+
+
+def test_start_files_are_shared_with_the_group_and_keys_are_not(tmp_path: Path) -> None:
+    old = os.umask(0o077)
+    try:
+        write_start_files(RouterSettings(home=tmp_path / "h", slots=1))
+    finally:
+        os.umask(old)
+    modes = {str(p.relative_to(tmp_path / "h")): stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "h").rglob("*")}
+    assert modes["run"] == modes["router"] == 0o2770
+    assert modes["router/requests.log"] == modes["router/haproxy.cfg"] == 0o660
+    assert (modes["tls/ca.key"], modes["tls/ca.pem"], modes["tls/certs/default.pem"]) == (0o600, 0o644, 0o640)
+
+
+def test_start_files_written_twice_change_nothing(tmp_path: Path) -> None:
+    settings = RouterSettings(home=tmp_path, slots=2)
+    write_start_files(settings)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    write_start_files(settings)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_certificate_is_made_anew_for_a_new_name_or_when_it_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = tls.names_for("localhost", ["b.localhost", "a.localhost", "c.example.com", "*.localhost"])
+    assert names == ("localhost", "*.localhost", "api.localhost", "git.localhost", "dashboard.localhost", "a.localhost", "b.localhost")
+    assert tls.ensure_certificates(tmp_path, names)
+    assert not tls.ensure_certificates(tmp_path, names)
+    assert tls.ensure_certificates(tmp_path, (*names, "new.localhost"))
+    ca = (tmp_path / "ca.pem").read_bytes()
+    later = datetime.now(UTC) + timedelta(days=380)
+    monkeypatch.setattr(tls, "_now", lambda: later)
+    assert tls.ensure_certificates(tmp_path, names)
+    assert (tmp_path / "ca.pem").read_bytes() == ca
+    leaf = x509.load_pem_x509_certificates((tmp_path / "certs" / "default.pem").read_bytes())[0]
+    leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
+
+
+def test_a_real_domain_needs_no_name_per_app() -> None:
+    assert "shop.example.com" not in tls.names_for("example.com", ["shop.example.com"])
