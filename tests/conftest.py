@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from house import House, house_at
 
 from senryu.store.migrate import migrate
+
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(scope="session")

@@ -18,13 +18,14 @@ from ..core.limits import SOURCE_MAX_BYTES
 from ..core.slug import BlobStore
 
 _TIMEOUT_S = 30.0
+_WHOLE_TIMEOUT_S = 300.0
 
 
 async def _public_address(host: str, port: int) -> str:
     """One address of a host, all of which must be public. Raises: Invalid."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         raise Invalid(f"The host `{host[:100]}` of the source's address is not known.") from None
     addresses = [str(entry[4][0]) for entry in found]
     if not addresses or not all(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
@@ -37,24 +38,28 @@ async def fetch_source(url: str, key: str, *, blobs: BlobStore) -> str:
 
     Raises: Invalid for another kind of address or a host that is not public, Unavailable when it does not answer.
     """
-    parts = urlsplit(url)
+    try:
+        parts, wanted = urlsplit(url), httpx.URL(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except (ValueError, httpx.InvalidURL):
+        raise Invalid("The source's address is not well formed.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Invalid("The source's address must be an http or https one.")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     address = await _public_address(parts.hostname, port)
     # The checked address is the one connected to; a second look-up could give another.
-    pinned = httpx.URL(url).copy_with(host=address)
+    pinned = wanted.copy_with(host=address)
     headers = {"Host": parts.netloc.rpartition("@")[2]}
     extensions = {"sni_hostname": parts.hostname}
     try:
         async with (
+            asyncio.timeout(_WHOLE_TIMEOUT_S),
             httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False) as client,
             client.stream("GET", pinned, headers=headers, extensions=extensions) as answer,
         ):
             if answer.status_code != 200:
                 raise Invalid(f"The source's address answered {answer.status_code}; it must give the .tgz itself.")
             await blobs.put(f"{key}.tgz", _chunks(answer), max_bytes=SOURCE_MAX_BYTES)
-    except httpx.HTTPError:
+    except (httpx.HTTPError, TimeoutError):
         raise Unavailable("The source's address does not answer; try again, or upload it with `POST /sources`.") from None
     return f"{key}.tgz"
 

@@ -105,7 +105,8 @@ def terminal_wish(env: Mapping[str, str], *, attach: bool, tty: bool) -> tuple[T
 
     def number(key: str, default: int) -> int:
         text = env.get(key, "")
-        return min(max(int(text), 1), 1000) if text.isdigit() and int(text) > 0 else default
+        is_number = text.isascii() and text.isdigit() and len(text) <= 9
+        return min(int(text), 1000) if is_number and int(text) > 0 else default
 
     wish = TerminalWish(attach, attach and tty, number("COLUMNS", 80), number("LINES", 24))
     return wish, {key: value for key, value in env.items() if key not in ("COLUMNS", "LINES")}

@@ -6,7 +6,6 @@ Source: https://devcenter.heroku.com/articles/platform-api-reference#authenticat
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -65,7 +64,7 @@ def credentials(header: str) -> tuple[str, str]:
     if scheme.lower() == "basic":
         try:
             user, _, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, no ASCII, no UTF-8
             user, password = "", ""
         if password or user:
             return user, password

@@ -83,7 +83,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
     wants_tty = attach and not flag(body, "force_no_tty") and not is_framed
     wish, env = terminal_wish(texts(body, "env"), attach=attach, tty=wants_tty)
     kind = text(body, "type", most=63) or "run"
-    if not kind.isalnum() or kind in ("web", "release"):
+    if not (kind.isascii() and kind.isalnum()) or kind in ("web", "release"):
         raise Invalid("`type` must be a word such as `run`.")
     dyno = await run(
         app,

@@ -7,6 +7,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
 from ..actions.authenticate import Attempts
+from ..core.errors import NotFound
 from ..platform import Platform
 from . import (
     account,
@@ -52,7 +53,10 @@ _own = APIRouter()
 @_own.get("/senryu/ca.pem")
 async def authority(platform: PlatformDep) -> Response:
     """The certificate authority that signs this platform's names, for clients to trust."""
-    return FileResponse(platform.settings.home / "tls" / "ca.pem", media_type="application/x-pem-file")
+    path = platform.settings.home / "tls" / "ca.pem"
+    if not path.is_file():
+        raise NotFound("This platform has no certificate authority of its own.")
+    return FileResponse(path, media_type="application/x-pem-file")
 
 
 @_own.get("/senryu/health")

@@ -13,7 +13,7 @@ from uuid import UUID
 from .errors import Invalid
 from .limits import PASSWORD_MIN_CHARS
 
-_EMAIL = re.compile(r"^[^@\s\x00-\x1f/\\\"'<>]{1,64}@[A-Za-z0-9.-]{1,189}$")
+_EMAIL = re.compile(r"^[^@\s\x00-\x1f/\\\"'<>]{1,64}@[A-Za-z0-9.-]{1,189}\Z")
 
 
 @dataclass(frozen=True, slots=True)

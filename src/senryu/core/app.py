@@ -13,7 +13,7 @@ from uuid import UUID
 from .errors import Invalid
 from .limits import APP_NAME_MAX_CHARS
 
-_NAME = re.compile(r"^[a-z][a-z0-9-]{1,28}[a-z0-9]$")
+_NAME = re.compile(r"^[a-z][a-z0-9-]{1,28}[a-z0-9]\Z")
 RESERVED = frozenset({"api", "git", "dashboard", "www", "localhost", "admin", "senryu", "heroku", "status", "registry", "rendezvous"})
 
 

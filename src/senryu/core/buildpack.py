@@ -51,7 +51,10 @@ def buildpack(url: str) -> Buildpack:
     wanted = Buildpack(url.strip())
     if wanted.built_in:
         return wanted
-    parts = urlsplit(wanted.url)
+    try:
+        parts = urlsplit(wanted.url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme in ("https", "http", "git") and parts.netloc and not re.search(r"[\s\x00-\x1f]", wanted.url):
         return wanted
     raise Invalid(

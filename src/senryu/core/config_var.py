@@ -13,7 +13,7 @@ from .limits import CONFIG_VAR_KEY_MAX_CHARS, CONFIG_VARS_MAX_BYTES
 
 ConfigVars = Mapping[str, str]
 
-_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\Z")
 # The loader and shell read these before our own code runs in a dyno; as config vars they would only break it.
 _REFUSED = frozenset({"PORT", "DYNO", "BASH_ENV", "ENV", "IFS", "SHELLOPTS", "BASHOPTS", "PS4", "LD_PRELOAD", "LD_AUDIT"})
 

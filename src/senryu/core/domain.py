@@ -12,7 +12,7 @@ from uuid import UUID
 
 from .errors import Invalid
 
-_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ def checked_hostname(hostname: str, *, platform_domain: str) -> str:
     if len(labels) < 2 or len(wanted) > 253 or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
         raise Invalid(f"`{hostname[:80]}` is no host name; use one such as www.example.com.")
     own = platform_domain.lower()
-    if wanted == own or wanted.endswith("." + own) or wanted == "*." + own:
+    takes_own = wanted.startswith("*.") and ("." + own).endswith(wanted[1:])
+    if wanted == own or wanted.endswith("." + own) or takes_own:
         raise Invalid(f"`{wanted}` belongs to the platform's own domain {own}; use a domain of yours.")
     return wanted

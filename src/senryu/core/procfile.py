@@ -10,7 +10,7 @@ import re
 from .errors import Invalid
 from .limits import PROCESS_TYPES_MAX, PROCFILE_MAX_BYTES
 
-_LINE = re.compile(r"^([A-Za-z0-9_-]+):\s*(.+?)\s*$")
+_LINE = re.compile(r"^([A-Za-z0-9_-]+):\s*(\S.*)\Z")
 _NAME_MAX_CHARS = 63
 
 
@@ -27,7 +27,8 @@ def parse(content: bytes) -> dict[str, str]:
     except UnicodeDecodeError:
         raise Invalid("Procfile is not UTF-8 text; save it as UTF-8.") from None
     types: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines(): it also ends lines at U+2028 and its like, which a command may hold.
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         found = _LINE.match(line.strip())

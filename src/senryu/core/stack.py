@@ -13,7 +13,7 @@ from uuid import UUID
 from .errors import Invalid
 
 HOST = "host"
-_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,61}$")
+_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,61}\Z")
 
 
 @dataclass(frozen=True, slots=True)
