@@ -64,6 +64,19 @@ def test_set_refuses_what_is_no_assignment(word: str, api_with_vars: FakeApi, se
     assert f"`{word}` is no config var" in result.err
 
 
+def test_a_change_streams_its_release_command_and_fails_with_it(api_with_vars: FakeApi, senryu: Senryu) -> None:
+    api = api_with_vars
+    for status, words in (("failed", ["config:set", "A=1"]), ("succeeded", ["config:unset", "B"])):
+        api.on(NEWEST, [release(7, status="pending", output_stream_url=f"{api.url}/out")], 206)
+        api.on("GET /out", chunks=[b"migrating\n"])
+        api.on("GET /apps/myapp/releases/7", release(7, status=status))
+        result = senryu(*words, "-a", "myapp")
+        assert result.status == (2 if status == "failed" else 0)
+        assert result.out == ("A: 1\n" if status == "failed" else "")
+        assert "Running release command...\nmigrating\n" in result.err
+        assert ("The release command of v7 failed, so myapp keeps its release" in result.err) is (status == "failed")
+
+
 def test_unset_sends_null(api_with_vars: FakeApi, senryu: Senryu) -> None:
     assert senryu("config:unset", "B", "-a", "myapp").err == "Unsetting B and restarting ⬢ myapp... done, v7\n"
     assert api_with_vars.asked("PATCH /apps/myapp/config-vars")[0].json == {"B": None}

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-import pty
-import select
 import signal
 import ssl
-import struct
 import subprocess
-import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,12 +18,10 @@ from senryu.cli.exit_status import MARK, Output, marked
 from senryu.cli.failure import Failure
 from senryu.cli.run import command_line, environment
 
-from .conftest import CHECKOUT, Senryu
+from .conftest import Senryu
 from .fake_api import FakeApi, Reply, Request, dyno
 from .fake_rendezvous import Rendezvous, authority
-
-ENTRY = [sys.executable, "-I", str(CHECKOUT / "src/senryu/cli/__main__.py")]
-PATIENCE_S = 20.0
+from .terminal import ENTRY, PATIENCE_S, Terminal
 
 
 @pytest.fixture(scope="session")
@@ -216,63 +209,6 @@ def test_env_that_is_none_is_refused() -> None:
     assert environment(["A=1;B=;C=x=y", "D=4"], False) == {"A": "1", "B": "", "C": "x=y", "D": "4"}
     with pytest.raises(Failure):
         environment(["=x"], False)
-
-
-class Terminal:
-    """The command line on a terminal of its own."""
-
-    def __init__(self, *words: str, columns: int = 90, lines: int = 30) -> None:
-        self.fd, far = pty.openpty()
-        self.resize(columns, lines)
-        self.before = termios.tcgetattr(far)
-        self.far = far
-        line = [sys.executable, "-c", _SESSION, far_name(far), *ENTRY, *words]
-        self.process = subprocess.Popen(line, start_new_session=True)
-        self.seen = b""
-
-    def resize(self, columns: int, lines: int) -> None:
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def type(self, text: bytes) -> None:
-        os.write(self.fd, text)
-
-    def until(self, is_there: Callable[[bytes], bool]) -> bytes:
-        deadline = time.monotonic() + PATIENCE_S
-        while not is_there(self.seen):
-            assert time.monotonic() < deadline, self.seen
-            if select.select([self.fd], [], [], 0.1)[0]:
-                self.seen += os.read(self.fd, 65536)
-        return self.seen
-
-    def end(self) -> int:
-        self.until(lambda seen: self.process.poll() is not None)
-        return self.process.wait(PATIENCE_S)
-
-    def __enter__(self) -> Terminal:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(PATIENCE_S)
-        os.close(self.far)
-        os.close(self.fd)
-
-
-# Makes the terminal the session's own, so that a changed window and Ctrl-C reach the command line as they do for a user.
-_SESSION = """
-import fcntl, os, sys, termios
-fd = os.open(sys.argv[1], os.O_RDWR)
-fcntl.ioctl(fd, termios.TIOCSCTTY, 0)
-for n in (0, 1, 2):
-    os.dup2(fd, n)
-os.environ["TERM"] = "xterm-256color"
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
-def far_name(fd: int) -> str:
-    return os.ttyname(fd)
 
 
 def test_a_terminal_gets_a_terminal_with_its_size_and_its_keys(platform: Platform) -> None:

@@ -11,7 +11,7 @@ from senryu.cli.arguments import AN_APP, JSON, Command, Flag, Typed
 from senryu.cli.failure import USAGE, Failure
 from senryu.cli.output import Progress, as_json, heading, hexagon, paint, pairs, say
 from senryu.cli.platform_api import PlatformApi, path_of
-from senryu.cli.releases import newest_version
+from senryu.cli.releases import made_by_change, name, see_through
 from senryu.cli.remotes import app_for
 
 
@@ -70,16 +70,21 @@ def _set(typed: Typed) -> None:
     with PlatformApi() as api:
         with Progress(f"Setting {names} and restarting {hexagon(app)}") as progress:
             kept: dict[str, str] = api.patch(path_of("apps", app, "config-vars"), values)
-            progress.then = newest_version(api, app)
+            release = made_by_change(api, app)
+            progress.then = name(release)
         pairs({key: kept.get(key, "") for key in values})
+        see_through(api, app, release)
 
 
 def _unset(typed: Typed) -> None:
     app = app_for(typed)
     names = ", ".join(paint(key, "green", sys.stderr) for key in typed.args)
-    with PlatformApi() as api, Progress(f"Unsetting {names} and restarting {hexagon(app)}") as progress:
-        api.patch(path_of("apps", app, "config-vars"), dict.fromkeys(typed.args))
-        progress.then = newest_version(api, app)
+    with PlatformApi() as api:
+        with Progress(f"Unsetting {names} and restarting {hexagon(app)}") as progress:
+            api.patch(path_of("apps", app, "config-vars"), dict.fromkeys(typed.args))
+            release = made_by_change(api, app)
+            progress.then = name(release)
+        see_through(api, app, release)
 
 
 SHELL = Flag("shell", "s", "", "print as KEY=value for a shell or a .env file")

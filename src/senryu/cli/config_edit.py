@@ -12,7 +12,7 @@ from senryu.cli.arguments import AN_APP, Command, Typed
 from senryu.cli.failure import Failure
 from senryu.cli.output import Progress, hexagon, note
 from senryu.cli.platform_api import PlatformApi, path_of
-from senryu.cli.releases import newest_version
+from senryu.cli.releases import made_by_change, name, see_through
 from senryu.cli.remotes import app_for
 
 
@@ -76,7 +76,9 @@ def _edit(typed: Typed) -> None:
             raise Failure(f"The config of {app} was changed by someone else meanwhile, so nothing was changed", hint="Edit it again")
         with Progress(f"Updating {', '.join(sorted(wanted))} and restarting {hexagon(app, sys.stderr)}") as progress:
             api.patch(path, wanted)
-            progress.then = newest_version(api, app)
+            release = made_by_change(api, app)
+            progress.then = name(release)
+        see_through(api, app, release)
     return None
 
 

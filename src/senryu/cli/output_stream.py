@@ -16,13 +16,18 @@ IDLE_TIMEOUT_S = 3600.0
 CHUNK_BYTES = 64 * 1024
 
 
-def follow(url: str) -> None:
-    """Copies the stream to stdout until it ends; waits up to a minute for it to begin. Raises `Failure`."""
+def follow(url: str, *, as_answer: bool = True) -> None:
+    """Copies the stream until it ends, to stdout, or to stderr when it is not the answer that was asked for.
+
+    Waits up to a minute for it to begin. Raises `Failure`.
+    """
+    target = (sys.stdout if as_answer else sys.stderr).buffer
+    sys.stdout.flush()
     try:
         response = _begun(url)
         while chunk := response.read1(CHUNK_BYTES):
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+            target.write(chunk)
+            target.flush()
     except BrokenPipeError:
         raise
     except (OSError, http.client.HTTPException) as error:

@@ -25,10 +25,25 @@ def newest(api: PlatformApi, app: str, count: int) -> list[dict[str, Any]]:
     return found[:count]
 
 
-def newest_version(api: PlatformApi, app: str) -> str:
-    """`v7`; empty while there is no release."""
+def made_by_change(api: PlatformApi, app: str) -> dict[str, Any]:
+    """The release that a change of the app has just made; empty when there is none."""
     found = newest(api, app, 1)
-    return f"v{found[0]['version']}" if found else ""
+    return found[0] if found else {}
+
+
+def name(release: dict[str, Any]) -> str:
+    """`v7`; empty for no release."""
+    return f"v{release['version']}" if release else ""
+
+
+def see_through(api: PlatformApi, app: str, release: dict[str, Any], *, as_answer: bool = False) -> None:
+    """Shows the output of the release's command, if it has one under way. Raises `Failure` when it fails."""
+    if release.get("output_stream_url") and release.get("status") == "pending":
+        note("Running release command...")
+        follow(release["output_stream_url"], as_answer=as_answer)
+        release = api.get(path_of("apps", app, "releases", str(release["version"])))
+    if release.get("status") == "failed":
+        raise Failure(f"The release command of {name(release)} failed, so {app} keeps its release", status=API)
 
 
 def _find(api: PlatformApi, app: str, named: str) -> dict[str, Any]:
@@ -103,7 +118,7 @@ def _output(typed: Typed) -> None:
     return follow(release["output_stream_url"])
 
 
-def _rollback(typed: Typed) -> int:
+def _rollback(typed: Typed) -> None:
     app = app_for(typed)
     with PlatformApi() as api:
         target = _find(api, app, typed.first()) if typed.args else _before(newest(api, app, 10), app)
@@ -111,13 +126,7 @@ def _rollback(typed: Typed) -> int:
             made = api.post(path_of("apps", app, "releases"), {"release": target["id"]})
             progress.then = f"v{made['version']}"
         warn("Rollback affects code and config vars; it doesn't add or remove addons")
-        if made.get("output_stream_url"):
-            note("Running release command...")
-            follow(made["output_stream_url"])
-            made = api.get(path_of("apps", app, "releases", str(made["version"])))
-    if made.get("status") == "failed":
-        raise Failure(f"The release command of v{made['version']} failed, so {app} keeps its release", status=API)
-    return 0
+        see_through(api, app, made, as_answer=True)
 
 
 def _before(found: list[dict[str, Any]], app: str) -> dict[str, Any]:
