@@ -20,7 +20,7 @@ async def app_for(tx: Transaction, account: Account, id_or_name: UUID | str, *, 
     if app is not None and app.owner_id == account.id:
         return app
     if app is None or await find_collaborator(tx, app.id, account.id) is None:
-        raise NotFound("Couldn't find that app.", app=None)
+        raise NotFound(f"Couldn't find the app `{str(id_or_name)[:60]}`; `senryu apps` lists those you may use.")
     if as_owner:
         raise Forbidden(f"Only the owner of {app.name} may do this; ask them.", app=app.name)
     return app
