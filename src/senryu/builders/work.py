@@ -1,0 +1,92 @@
+"""Directories of builds below SENRYU_HOME. All calls block.
+
+A build's user owns what it makes there (senryud does, seen from outside) and may leave it in any state: unreadable directories, links
+to anywhere. Nothing here follows a link.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import UUID
+
+_FLOW = Path(__file__).parent / "flow"
+_BLOCK_BYTES = 512
+
+
+class Work:
+    """The directories of one build: `inside` is what it reads, `out` what it writes, `cache` what the app's next build finds again."""
+
+    def __init__(self, home: Path, build_id: UUID, app_id: UUID) -> None:
+        self.root = home / "builds" / str(build_id)
+        self.inside = self.root / "build"
+        self.out = self.root / "out"
+        self.cache = cache_of(home, app_id)
+
+    def make(self, plan: str, env: Mapping[str, str]) -> None:
+        """Creates all of them. Raises: OSError."""
+        self.root.mkdir(mode=0o700)
+        for folder in (self.inside, self.inside / "env", self.out):
+            folder.mkdir(mode=0o700)
+        self.cache.mkdir(mode=0o700, exist_ok=True)
+        (self.inside / "plan").write_text(plan)
+        for name, value in env.items():
+            with open(os.open(self.inside / "env" / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(value)
+
+    def remove(self) -> None:
+        """Deletes everything but the cache."""
+        remove_tree(self.root)
+
+
+def cache_of(home: Path, app_id: UUID) -> Path:
+    """Where an app's buildpacks keep things."""
+    return home / "cache" / str(app_id)
+
+
+def prepare(home: Path) -> Path:
+    """Makes the directories all builds share, without what an earlier senryud left. Gives the directory of the flow's scripts."""
+    builds = home / "builds"
+    if builds.exists():
+        remove_tree(builds)
+    for folder in (builds, home / "cache"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A build container sees only what is below SENRYU_HOME.
+    flow = builds / "flow"
+    shutil.copytree(_FLOW, flow)
+    return flow
+
+
+def used_bytes(*folders: Path) -> int:
+    """What files below the folders take up on disk."""
+    total = 0
+    for folder in folders:
+        for _place, _folders, files, descriptor in os.fwalk(folder):
+            for name in files:
+                try:
+                    total += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * _BLOCK_BYTES
+                except OSError:
+                    continue
+    return total
+
+
+def remove_tree(folder: Path) -> None:
+    """Deletes a directory with all that is in it, whatever its modes. Nothing when there is none. Raises: OSError."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        _open_up(folder)
+        shutil.rmtree(folder)
+
+
+def _open_up(folder: Path) -> None:
+    os.chmod(folder, 0o700)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode):
+                _open_up(Path(entry.path))
