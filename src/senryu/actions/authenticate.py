@@ -90,6 +90,8 @@ async def check_password(email: str, password: str, *, db: Database, clock: Cloc
         raise Unauthorized("Invalid credentials provided: the e-mail address or the password is wrong.")
     attempts.succeeded(key)
     async with db.transaction() as tx:
+        # Read again: verifying takes long enough for the password to be changed meanwhile, and that change must stay.
+        account = await find_account(tx, account.id) or account
         await update_account(tx, replace(account, last_login=clock.now()))
     return account
 

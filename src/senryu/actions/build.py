@@ -17,13 +17,18 @@ from ..core.log_line import LogWriter
 from ..core.slug import Slug
 from ..core.source import Source
 from ..store.apps import list_buildpacks, lock_app
-from ..store.builds import create_build, create_slug, list_builds, update_build
+from ..store.builds import create_build, create_slug, find_build, list_builds, update_build
 from ..store.database import Database
 from ..store.releases import latest_release
 from ..store.vault import Vault
 from .tell import tell
 
 Output = Callable[[bytes], Awaitable[None]]
+
+
+def build_task(id: UUID) -> str:
+    """What a build that goes on after its answer is undertaken as, and cancelled by."""
+    return f"build:{id}"
 
 
 async def begin_build(app: App, source: Source, *, by: Account, id: UUID | None = None, db: Database, clock: Clock) -> Build:
@@ -69,17 +74,36 @@ async def build(
         await streams.append(started.id, chunk)
         await output(chunk)
 
-    await tell(app.id, "api", f"Build started by user {by.email}", log_writer=log_writer, clock=clock, source="app")
     try:
-        async with db.reading() as tx:
-            packs = tuple(await list_buildpacks(tx, app.id))
-        config = await _config_for(app, db, vault)
-        order = BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack)
-        built = await builder.build(order, both)
-    except (PlatformError, asyncio.CancelledError) as problem:
+        return await _carried(
+            app, started, both, by=by, db=db, vault=vault, builder=builder, log_writer=log_writer, clock=clock
+        )
+    except BaseException as problem:
+        # Whatever ends it, a bug included: a build left pending would keep the app from ever building again.
         reason = problem.message if isinstance(problem, PlatformError) else "The build was cancelled."
+        if not isinstance(problem, PlatformError | asyncio.CancelledError):
+            reason = "The platform failed; push again."
         await asyncio.shield(_end_build(app, started, reason, db=db, streams=streams, log_writer=log_writer, clock=clock))
         raise
+
+
+async def _carried(
+    app: App,
+    started: Build,
+    output: Output,
+    *,
+    by: Account,
+    db: Database,
+    vault: Vault,
+    builder: Builder,
+    log_writer: LogWriter,
+    clock: Clock,
+) -> tuple[Build, Slug, Built]:
+    await tell(app.id, "api", f"Build started by user {by.email}", log_writer=log_writer, clock=clock, source="app")
+    async with db.reading() as tx:
+        packs = tuple(await list_buildpacks(tx, app.id))
+    config = await _config_for(app, db, vault)
+    built = await builder.build(BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack), output)
     slug = Slug(
         id=uuid4(),
         app_id=app.id,
@@ -95,6 +119,8 @@ async def build(
     )
     done = replace(started, status=BuildStatus.SUCCEEDED, slug_id=slug.id, buildpacks=built.buildpacks, updated_at=clock.now())
     async with db.transaction() as tx:
+        if await lock_app(tx, app.id) is None:
+            raise NotFound(f"{app.name} was destroyed while it was built.")
         await create_slug(tx, slug)
         await update_build(tx, done)
     await tell(app.id, "api", "Build succeeded", log_writer=log_writer, clock=clock, source="app")
@@ -106,7 +132,11 @@ async def _end_build(
 ) -> None:
     failed = replace(started, status=BuildStatus.FAILED, failure=reason, updated_at=clock.now())
     async with db.transaction() as tx:
+        is_known = await find_build(tx, app.id, started.id) is not None
         await update_build(tx, failed)
+    if not is_known:
+        await streams.forget(started.id)
+        return
     await streams.append(started.id, f" !     {reason}\n".encode())
     await streams.finish(started.id)
     await tell(app.id, "api", f"Build failed: {reason}", log_writer=log_writer, clock=clock, source="app")

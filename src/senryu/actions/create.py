@@ -10,13 +10,13 @@ from ..core import limits
 from ..core.account import Account
 from ..core.app import App, app_name
 from ..core.clock import Clock
-from ..core.errors import Invalid
+from ..core.errors import Invalid, NotFound
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
 from ..core.names import two_words
 from ..core.release import Release, ReleaseStatus
 from ..core.stack import HOST
-from ..store.apps import count_apps, create_app, find_app, update_app
+from ..store.apps import count_apps, create_app, find_app, lock_app, update_app
 from ..store.database import Database, Transaction
 from ..store.releases import append_release
 from ..store.stacks import list_stacks
@@ -98,7 +98,9 @@ async def change(
     """Renames an app, turns maintenance on or off, or chooses the stack of its next build. Raises: Invalid."""
     told: list[str] = []
     async with db.transaction() as tx:
-        now = await find_app(tx, app.id) or app
+        now = await lock_app(tx, app.id)
+        if now is None:
+            raise NotFound("Couldn't find that app.")
         if name is not None and name != now.name:
             if await find_app(tx, app_name(name)):
                 raise Invalid(f"Name {name} is already taken; choose another.")

@@ -18,7 +18,7 @@ from ..core.release import Release, ReleaseStatus
 from ..core.slug import Slug
 from ..store.builds import find_build, update_build
 from ..store.database import Database
-from ..store.releases import find_release, list_releases, update_status
+from ..store.releases import find_release, list_releases, note_timing
 from ..store.vault import Vault
 from .build import Output, build
 from .release import Draft, release
@@ -91,6 +91,10 @@ async def deploy(
         raise
     finally:
         await streams.finish(done.id)
+        async with db.reading() as tx:
+            is_known = await find_build(tx, app.id, done.id) is not None
+        if not is_known:
+            await streams.forget(done.id)  # the app was destroyed: nothing of it stays
     return made
 
 
@@ -166,9 +170,8 @@ async def _judge(
 ) -> None:
     """Says how the roll-out went. A first deploy that does not boot stands (there is nothing to keep); a later one has failed."""
     async with db.transaction() as tx:
+        await note_timing(tx, made.id, timing)
         now = await find_release(tx, made.app_id, made.id, vault=vault)
-        if now is not None:
-            await update_status(tx, made.id, now.status, clock.now(), timing=timing)
     if now is None or now.status is ReleaseStatus.FAILED:
         raise BuildFailed(f"Release v{made.version} did not start: {trouble}. The release before it goes on serving; see `senryu logs`.")
     if trouble is not None:

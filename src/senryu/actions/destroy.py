@@ -15,6 +15,7 @@ from ..store.database import Database
 from ..store.dynos import list_dynos
 from ..store.releases import list_releases
 from ..store.vault import Vault
+from .build import build_task
 
 
 async def destroy(
@@ -37,6 +38,8 @@ async def destroy(
         builds = await list_builds(tx, app.id)
         releases = await list_releases(tx, app.id, vault=vault)
         await delete_app(tx, app.id)
+    for build in builds:
+        supervision.cancel(build_task(build.id))
     supervision.wake(app.id)
     await router.remove(app.id)
     for dyno in dynos:

@@ -9,13 +9,15 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
 
 from ..core.errors import Invalid, Unavailable
 from ..core.limits import SOURCE_MAX_BYTES
 from ..core.slug import BlobStore
+
+if TYPE_CHECKING:
+    import httpx
 
 _TIMEOUT_S = 30.0
 _WHOLE_TIMEOUT_S = 300.0

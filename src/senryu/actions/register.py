@@ -7,9 +7,11 @@ from uuid import uuid4
 from ..core.account import Account, checked_email, checked_password
 from ..core.clock import Clock
 from ..core.errors import Forbidden, Invalid
-from ..store.accounts import count_accounts, create_account, find_account, invite, is_registration_open, take_invitation
+from ..store.accounts import count_accounts, create_account, find_account, invite, is_registration_open, lock_accounts, take_invitation
 from ..store.database import Database
 from .authenticate import fresh_token, hash_password, hashed_token
+
+_CLOSED = "Registration is closed on this platform; ask its operator for an invitation."
 
 
 async def register(
@@ -20,13 +22,20 @@ async def register(
     Raises: Forbidden when registration is closed, Invalid when the address is taken or badly formed.
     """
     email = checked_email(email)
+    checked_password(password)
+    async with db.reading() as tx:
+        # Before the slow hash, which nobody may have us compute for nothing.
+        may_ask = by_operator or invitation or await count_accounts(tx) == 0 or await is_registration_open(tx)
+    if not may_ask:
+        raise Forbidden(_CLOSED)
     password_hash = await hash_password(checked_password(password))
     now = clock.now()
     async with db.transaction() as tx:
+        await lock_accounts(tx)
         is_first = await count_accounts(tx) == 0
         may = is_first or by_operator or await is_registration_open(tx)
         if not may and not (invitation and await take_invitation(tx, email, hashed_token(invitation))):
-            raise Forbidden("Registration is closed on this platform; ask its operator for an invitation.")
+            raise Forbidden(_CLOSED)
         if await find_account(tx, email):
             raise Invalid(f"The address `{email}` already has an account; log in with `senryu login`.")
         account = Account(uuid4(), email, name, password_hash, is_first, now, now)

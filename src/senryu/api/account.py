@@ -12,7 +12,7 @@ from ..actions.authenticate import authorize, check_password, hash_password
 from ..actions.register import invite_account, register
 from ..core.account import Account, checked_password
 from ..core.errors import Unauthorized
-from ..store.accounts import set_registration_open, update_account
+from ..store.accounts import find_account, set_registration_open, update_account
 from .auth import Allowance, CallerDep, OperatorDep, PlatformDep, caller
 from .body import flag, json_body, needed_text, text
 from .parts import iso
@@ -56,16 +56,16 @@ async def info(caller: CallerDep) -> JSONResponse:
 async def update(request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Update: name, or the password with the present one."""
     body = await json_body(request)
-    account = replace(caller.account, updated_at=platform.clock.now())
+    changes: dict[str, Any] = {"updated_at": platform.clock.now()}
     if "name" in body:
-        account = replace(account, name=text(body, "name", most=100))
+        changes["name"] = text(body, "name", most=100)
     if body.get("new_password") is not None:
         attempts = request.app.state.attempts
         given = needed_text(body, "password", most=1024)
-        await check_password(account.email, given, db=platform.db, clock=platform.clock, attempts=attempts)
-        new = checked_password(needed_text(body, "new_password", most=1024))
-        account = replace(account, password_hash=await hash_password(new))
+        await check_password(caller.account.email, given, db=platform.db, clock=platform.clock, attempts=attempts)
+        changes["password_hash"] = await hash_password(checked_password(needed_text(body, "new_password", most=1024)))
     async with platform.db.transaction() as tx:
+        account = replace(await find_account(tx, caller.account.id) or caller.account, **changes)
         await update_account(tx, account)
     return JSONResponse(shown(account))
 

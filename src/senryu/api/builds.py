@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from ..actions.build import begin_build
+from ..actions.build import begin_build, build_task
 from ..actions.deploy import deploy
 from ..actions.fetch_source import fetch_source
 from ..core.account import Account
@@ -34,7 +34,6 @@ from .parts import deploying, iso
 from .ranges import listed
 
 router = APIRouter()
-_TASK = "build:"
 
 
 def shown(build: Build, user: Account | None, platform: Platform) -> dict[str, Any]:
@@ -104,7 +103,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
     source = Source(key, str(version)[:255] if version else None, str(blob.get("version_description") or "")[:255] or None)
     started = await begin_build(app, source, by=caller.account, id=build_id, db=platform.db, clock=platform.clock)
     await platform.streams.begin(started.id)
-    platform.supervision.undertake(f"{_TASK}{started.id}", _deploy(app, started, caller.account, platform))
+    platform.supervision.undertake(build_task(started.id), _deploy(app, started, caller.account, platform))
     return JSONResponse((await _shown([started], platform))[0], 201)
 
 
@@ -137,7 +136,7 @@ async def cancel(id: UUID, app: AppDep, platform: PlatformDep) -> JSONResponse:
     build = await _find(app, id, platform)
     if build.status is not BuildStatus.PENDING:
         raise Conflict(f"That build has {build.status.value}; only a pending one can be cancelled.", app=app.name)
-    platform.supervision.cancel(f"{_TASK}{build.id}")
+    platform.supervision.cancel(build_task(build.id))
     return JSONResponse((await _shown([build], platform))[0])
 
 

@@ -94,7 +94,7 @@ def _is_in(item: Mapping[str, Any], page: Page, sample: tuple[int, int, str]) ->
 
 
 def _order(one: Any, other: Any) -> int:
-    return (one > other) - (one < other)
+    return int(one > other) - int(one < other)
 
 
 def listed(

@@ -17,12 +17,12 @@ from ..actions.rollback import rollback
 from ..core.account import Account
 from ..core.app import App
 from ..core.errors import Invalid, NotFound
-from ..core.release import Release, current, is_eligible_for_rollback, needs_release_phase
+from ..core.release import Release, is_eligible_for_rollback, needs_release_phase
 from ..core.slug import Slug
 from ..platform import Platform
 from ..store.accounts import find_accounts
 from ..store.builds import find_slug
-from ..store.releases import find_release, list_releases
+from ..store.releases import current_release, find_release, list_releases
 from .auth import AppDep, CallerDep, PlatformDep
 from .body import json_body, named, text
 from .links import stream_token, stream_url
@@ -70,8 +70,7 @@ def shown(release: Release, app: App, user: Account | None, platform: Platform, 
 async def _shown(releases: list[Release], app: App, platform: Platform) -> list[dict[str, Any]]:
     async with platform.db.reading() as tx:
         users = await find_accounts(tx, {release.user_id for release in releases})
-        everything = await list_releases(tx, app.id, vault=platform.vault)
-    serving = current(everything)
+        serving = await current_release(tx, app.id, vault=platform.vault)
     return [
         shown(each, app, users.get(each.user_id), platform, is_current=serving is not None and each.id == serving.id) for each in releases
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from ..core.account import Account
 from .database import Transaction
@@ -34,6 +34,12 @@ async def find_accounts(tx: Transaction, ids: set[UUID]) -> dict[UUID, Account]:
 async def count_accounts(tx: Transaction) -> int:
     """How many accounts there are."""
     return (await tx.execute(select(func.count()).select_from(accounts))).scalar_one()
+
+
+async def lock_accounts(tx: Transaction) -> None:
+    """Nobody else makes an account until this transaction ends: there is one first account."""
+    if tx.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        await tx.execute(text("LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE"))
 
 
 async def update_account(tx: Transaction, account: Account) -> None:

@@ -44,15 +44,17 @@ async def update_status(
     now: datetime,
     *,
     failure: str | None = None,
-    timing: Mapping[str, float] | None = None,
 ) -> None:
     """What became of a release."""
     values: dict[str, Any] = {"status": status.value, "updated_at": now}
     if failure is not None:
         values["failure"] = failure
-    if timing is not None:
-        values["timing"] = dict(timing)
     await tx.execute(update(releases).where(releases.c.id == id).values(values))
+
+
+async def note_timing(tx: Transaction, id: UUID, timing: Mapping[str, float]) -> None:
+    """How long the steps of a deploy took, in seconds by name."""
+    await tx.execute(update(releases).where(releases.c.id == id).values(timing=dict(timing)))
 
 
 async def find_release(tx: Transaction, app_id: UUID, id_or_version: UUID | int, *, vault: Vault) -> Release | None:
