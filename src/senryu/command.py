@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _do(given, wanted)
     except PlatformError as problem:
         print(f"senryud: {problem.message}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError:
+        print("senryud: the platform could not be prepared; the lines above say why.", file=sys.stderr)
         return 1
     except PermissionError as problem:
         print(f"senryud: {problem.filename} cannot be written; run this as root, or as the user `senryu`.", file=sys.stderr)

@@ -34,12 +34,12 @@ from .core.errors import NotFound, PlatformError
 from .engines.container import ContainerEngine
 from .git.door import GitDoor
 from .git.target import Output, PushTarget
+from .install.prepare import router_settings
 from .logs.history import FileLogs
 from .logs.intake import Intake
 from .logs.streams import FileStreams
 from .platform import Platform
-from .routers.haproxy import HAProxyRouter, RouterSettings
-from .routers.haproxy.settings import LOOPBACK
+from .routers.haproxy import HAProxyRouter
 from .store.apps import find_app
 from .store.database import Database
 from .store.vault import vault_at
@@ -68,18 +68,6 @@ def buildpacks_dir() -> Path:
     package = Path(__file__).parent
     installed = package / "buildpacks"
     return installed if installed.is_dir() else package.parents[1] / "buildpacks"
-
-
-def router_settings(settings: Settings) -> RouterSettings:
-    """The router's part of the settings."""
-    return RouterSettings(
-        home=settings.home,
-        domain=settings.domain,
-        port=settings.port,
-        tls_port=settings.tls_port,
-        slots=settings.slots,
-        listen=(settings.listen,) if settings.listen else LOOPBACK,
-    )
 
 
 def signing_key(path: Path) -> bytes:

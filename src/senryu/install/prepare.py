@@ -7,10 +7,22 @@ import subprocess
 import sys
 
 from ..config import Settings
-from ..routers.haproxy import write_start_files
-from ..serve import router_settings
+from ..routers.haproxy import RouterSettings, write_start_files
+from ..routers.haproxy.settings import LOOPBACK
 
 _MIGRATE_TIMEOUT_S = 600.0
+
+
+def router_settings(settings: Settings) -> RouterSettings:
+    """The router's part of the settings."""
+    return RouterSettings(
+        home=settings.home,
+        domain=settings.domain,
+        port=settings.port,
+        tls_port=settings.tls_port,
+        slots=settings.slots,
+        listen=(settings.listen,) if settings.listen else LOOPBACK,
+    )
 
 
 def prepare(settings: Settings) -> int:

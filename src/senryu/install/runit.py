@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from pathlib import Path
 
 from ..config import Settings
 from .directories import make_directories
-from .services import USER, Service, services
+from .services import USER, Service, preparation, services
+
+_PREPARE_TIMEOUT_S = 600.0
 
 
 def run_script(service: Service) -> str:
-    """The `run` file of a service: drops to its user, prepares, becomes the process. Pure."""
+    """The `run` file of a service: drops to its user and becomes the process. Pure."""
     lines = ["#!/bin/sh", "exec 2>&1", f"umask {'022' if service.user == 'root' else '007'}", "cd /"]
-    if service.before:
-        before = shlex.join(("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *service.before))
-        lines.append(f"{before} || exit 1")
     words: tuple[str, ...] = service.argv
     if service.user != "root":
         capabilities = tuple(f"+{name}" for name in service.capabilities)
@@ -30,8 +30,13 @@ def run_script(service: Service) -> str:
 
 
 def install(settings: Settings) -> list[Path]:
-    """Writes `$HOME/services/<name>/run` and a logger beside each. Gives the directories."""
+    """Writes `$HOME/services/<name>/run` and a logger beside each. Gives the directories.
+
+    Raises: CalledProcessError when the database or the router's files cannot be made; what failed has said why.
+    """
     make_directories(settings)
+    as_user = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", "--")
+    subprocess.run((*as_user, *preparation(settings)), cwd="/", check=True, timeout=_PREPARE_TIMEOUT_S)
     made = []
     for service in services(settings):
         folder = settings.home / "services" / service.name

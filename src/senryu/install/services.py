@@ -14,13 +14,12 @@ ROUTER_USER = "senryu-router"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One supervised process. `before` runs first each time, as `senryu`; `stdout` is a file that output is added to."""
+    """One supervised process. `stdout` is a file that its output is added to."""
 
     name: str
     what: str
     argv: tuple[str, ...]
     user: str
-    before: tuple[str, ...] = ()
     stdout: Path | None = None
     capabilities: tuple[str, ...] = ()
     keeps_children: bool = False
@@ -41,6 +40,11 @@ def program(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
+def preparation(settings: Settings) -> tuple[str, ...]:
+    """What runs once as `senryu` before the processes start: kept out of their restarts, which are to take no time."""
+    return (program("senryud"), *flags(settings), "prepare")
+
+
 def services(settings: Settings) -> tuple[Service, ...]:
     """The three processes. A database URL with a password goes into senryu.toml, not into argv."""
     home, ours = settings.home, flags(settings)
@@ -58,7 +62,6 @@ def services(settings: Settings) -> tuple[Service, ...]:
             "Senryu router: HAProxy",
             ("/usr/sbin/haproxy", "-W", "-db", "-S", f"{home}/run/haproxy-master.sock", "-f", f"{home}/router/haproxy.cfg"),
             ROUTER_USER,
-            before=(program("senryud"), *ours, "prepare"),
             stdout=home / "router" / "requests.log",
             capabilities=("net_bind_service",) if needs_low_port else (),
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..config import Settings
 from .directories import make_directories
-from .services import USER, Service, services
+from .services import USER, Service, preparation, services
 
 _HARDENING = (
     "NoNewPrivileges=yes",
@@ -26,11 +26,10 @@ def _quoted(words: tuple[str, ...]) -> str:
 
 def unit(service: Service, settings: Settings) -> str:
     """A unit's text. Pure. Dynos are in the agent's own groups: restarting a unit never ends them (KillMode=process, Delegate)."""
-    after = "network-online.target" if service.name == "agent" else "senryu-agent.service"
-    lines = ["[Unit]", f"Description={service.what}", f"After={after}", "Wants=network-online.target", "StartLimitIntervalSec=0", ""]
-    lines += ["[Service]", "Type=exec", f"User={service.user}", f"Group={'root' if service.user == 'root' else USER}", f"UMask={'0022' if service.user == 'root' else '0007'}"]
-    if service.before:
-        lines.append(f"ExecStartPre=+setpriv --reuid={USER} --regid={USER} --init-groups {_quoted(service.before)}")
+    after = "senryu-prepare.service" + ("" if service.name == "agent" else " senryu-agent.service")
+    lines = ["[Unit]", f"Description={service.what}", f"After={after}", "Requires=senryu-prepare.service", "StartLimitIntervalSec=0", ""]
+    group, umask = ("root", "0022") if service.user == "root" else (USER, "0007")
+    lines += ["[Service]", "Type=exec", f"User={service.user}", f"Group={group}", f"UMask={umask}"]
     lines.append(f"ExecStart={_quoted(service.argv)}")
     if service.stdout is not None:
         lines.append(f"StandardOutput=append:{service.stdout}")
@@ -47,10 +46,19 @@ def unit(service: Service, settings: Settings) -> str:
     return "\n".join([*lines, "", "[Install]", "WantedBy=multi-user.target", ""])
 
 
+def prepare_unit(settings: Settings) -> str:
+    """The unit that runs once at boot, before the processes. Pure."""
+    lines = ["[Unit]", "Description=Senryu: database, keys and router files", "After=network-online.target local-fs.target"]
+    lines += ["Wants=network-online.target", "", "[Service]", "Type=oneshot", "RemainAfterExit=yes"]
+    lines += [f"User={USER}", f"Group={USER}", "UMask=0007", f"ExecStart={_quoted(preparation(settings))}"]
+    return "\n".join([*lines, "", "[Install]", "WantedBy=multi-user.target", ""])
+
+
 def install(settings: Settings, units_dir: str) -> list[Path]:
-    """Writes `senryu-agent`, `senryu-router` and `senryud` units. Gives their paths; the caller enables them."""
+    """Writes the units `senryu-prepare`, `senryu-agent`, `senryu-router` and `senryud`. Gives their paths; the caller enables them."""
     make_directories(settings)
-    written = []
+    written = [Path(units_dir) / "senryu-prepare.service"]
+    written[0].write_text(prepare_unit(settings))
     for service in services(settings):
         name = service.name if service.name == "senryud" else f"senryu-{service.name}"
         path = Path(units_dir) / f"{name}.service"
