@@ -5,6 +5,7 @@ Source: https://devcenter.heroku.com/articles/release-phase
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import NAMESPACE_OID, uuid5
 
 from ..core import limits
@@ -17,6 +18,7 @@ from ..core.errors import Invalid, NotFound, Unavailable
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
 from ..core.release import Release, ReleaseStatus
+from ..store.apps import find_app
 from ..store.database import Database
 from ..store.dynos import create_dyno, find_dyno
 from ..store.formation import list_formation
@@ -24,6 +26,8 @@ from ..store.releases import update_status
 from ..store.vault import Vault
 from .start_dyno import record, start_dyno
 from .tell import tell
+
+_LAST_WORDS = timedelta(seconds=2 * limits.EXIT_GRACE_S)
 
 
 async def _dyno_of(app: App, release: Release, db: Database, clock: Clock) -> Dyno:
@@ -70,6 +74,7 @@ async def run_release_phase(
 ) -> None:
     """Runs the phase of a pending release to its end. Safe to call again after a crash at any point of it."""
     failure: str | None = None
+    dyno: Dyno | None = None
     try:
         dyno = await _dyno_of(app, release, db, clock)
         await streams.begin(release.id)
@@ -83,12 +88,22 @@ async def run_release_phase(
         if dyno.exit_code != 0 or dyno.state is not DynoState.COMPLETE:
             how = "was interrupted" if dyno.exit_code is None else f"failed with exit status {dyno.exit_code}"
             failure = f"release command {how}"
-    except (Invalid, NotFound, Unavailable) as problem:
+    except Unavailable as problem:
+        # The engine or database is away for a while; the command may well go on. The next sweep looks again, until the phase's time is up.
+        is_over = dyno is not None and dyno.expires_at is not None and clock.now() > dyno.expires_at + _LAST_WORDS
+        if not is_over:
+            return
+        failure = problem.message
+    except (Invalid, NotFound) as problem:
         failure = problem.message
     status = ReleaseStatus.FAILED if failure else ReleaseStatus.SUCCEEDED
     async with db.transaction() as tx:
+        is_known = await find_app(tx, app.id) is not None
         await update_status(tx, release.id, status, clock.now(), failure=failure)
     await streams.finish(release.id)
+    if not is_known:
+        await streams.forget(release.id)  # the app was destroyed: nothing of it stays
+        return
     text = f"Release v{release.version} failed: {failure}" if failure else f"Release v{release.version} succeeded"
     await tell(app.id, "api", text, log_writer=log_writer, clock=clock, source="app")
     supervision.wake(app.id)

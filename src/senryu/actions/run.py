@@ -19,7 +19,7 @@ from ..core.errors import Invalid, NotFound
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
 from ..store.database import Database
-from ..store.dynos import TerminalWish, create_dyno, list_dynos, start_wish
+from ..store.dynos import TerminalWish, create_dyno, delete_dyno, list_dynos, start_wish
 from ..store.releases import current_release, find_release
 from ..store.vault import Vault
 from .start_dyno import environment, record, start_dyno
@@ -83,7 +83,12 @@ async def run(
         await create_dyno(tx, dyno, env=env, terminal=wish, vault=vault)
     told = f"Starting process with command `{command[:200]}` by user {by.email}"
     await tell(app.id, "api", told, log_writer=log_writer, clock=clock, source="app")
-    await start_dyno(app, release, dyno, is_new=False, db=db, vault=vault, engine=engine, log_writer=log_writer, clock=clock)
+    try:
+        await start_dyno(app, release, dyno, is_new=False, db=db, vault=vault, engine=engine, log_writer=log_writer, clock=clock)
+    except Invalid:
+        async with db.transaction() as tx:
+            await delete_dyno(tx, dyno.id)
+        raise
     supervision.wake(app.id)
     return dyno
 

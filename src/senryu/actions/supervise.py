@@ -42,6 +42,13 @@ _ROUNDS_MAX = 100
 _log = structlog.get_logger("supervise")
 
 
+def _further(seen: ObservedDyno, told: ObservedDyno | None) -> ObservedDyno:
+    """Of a look and a change told while it was under way, what is further on: a dyno starts, listens, ends."""
+    if told is not None and (not told.is_running, told.is_listening) > (not seen.is_running, seen.is_listening):
+        return told
+    return seen
+
+
 class Followers(Protocol):
     """Brings what dynos write into the apps' logs."""
 
@@ -74,9 +81,10 @@ class Supervisor:
         self._platform_domain = platform_domain
         self._hands = Hands(db, vault, engine, log_writer, clock, followers.read_out)
         self._seen: dict[UUID, ObservedDyno] = {}
+        self._news: dict[UUID, ObservedDyno] = {}
         self._routed: dict[UUID, Route] = {}
         self._bells: dict[UUID, asyncio.Event] = {}
-        self._phases: set[UUID] = set()
+        self._phases: dict[UUID, UUID] = {}
         self._one_offs: set[UUID] = set()
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,10 +128,15 @@ class Supervisor:
 
     async def _watch(self) -> None:
         while True:
-            with suppress(Unavailable):
+            try:
                 async for seen in self._engine.changes():
+                    self._news[seen.id] = seen
                     self._see(seen)
                     self.wake(seen.app_id)
+            except Unavailable:
+                pass
+            except Exception:
+                _log.exception("changes cannot be watched")
             await self._clock.sleep(0.5)
 
     def _see(self, seen: ObservedDyno) -> None:
@@ -150,16 +163,19 @@ class Supervisor:
             except PlatformError as problem:
                 _log.warning("sweep failed", reason=problem.message)
                 await self._clock.sleep(0.5)
+            except Exception:
+                _log.exception("sweep failed")
+                await self._clock.sleep(5.0)
 
     async def _take_stock(self) -> None:
         """Asks engine and router what is, forgets what nobody wants, and has every app looked at."""
-        observed = await self._engine.dynos()
+        self._news = {}
+        observed = [_further(seen, self._news.get(seen.id)) for seen in await self._engine.dynos()]
+        self._seen = {seen.id: seen for seen in observed}
         routes = await self._router.routes()
         async with self._db.reading() as tx:
             apps = await list_apps(tx)
             recorded = await all_dyno_ids(tx)
-            pending = await list_pending_releases(tx, vault=self._vault)
-        self._seen = {seen.id: seen for seen in observed}
         self._one_offs &= self._seen.keys()
         self._routed = {route.app_id: route for route in routes}
         known = {app.id for app in apps}
@@ -168,22 +184,22 @@ class Supervisor:
                 await self._engine.remove(seen.id)
                 self._seen.pop(seen.id, None)
             else:
-                self._see(seen)
+                self._see(self._seen.get(seen.id, seen))
         for route in routes:
             if route.app_id not in known:
                 await self._router.remove(route.app_id)
                 self._routed.pop(route.app_id, None)
-        for release in pending:
-            self._start_phase(release)
         for app in apps:
             self.wake(app.id)
         await self._check_memory()
 
-    def _start_phase(self, release: Release) -> None:
-        if release.id in self._phases:
-            return
-        self._phases.add(release.id)
-        self.undertake(f"release-phase:{release.id}", self._phase(release))
+    async def _start_phase(self, app_id: UUID) -> None:
+        """Release phases of an app run one after the other, in the order of their releases."""
+        async with self._db.reading() as tx:
+            pending = await list_pending_releases(tx, app_id, vault=self._vault)
+        if pending and app_id not in self._phases:
+            self._phases[app_id] = pending[0].id
+            self.undertake(f"release-phase:{pending[0].id}", self._phase(pending[0]))
 
     async def _phase(self, release: Release) -> None:
         try:
@@ -203,7 +219,7 @@ class Supervisor:
                     clock=self._clock,
                 )
         finally:
-            self._phases.discard(release.id)
+            self._phases.pop(release.app_id, None)
             await self._notify()
 
     async def _look_after(self, app_id: UUID, bell: asyncio.Event) -> None:
@@ -247,6 +263,7 @@ class Supervisor:
         """Steps until there are none; gives the seconds until the next look."""
         for _ in range(_ROUNDS_MAX):
             app, wanted, sizes, dynos, domains = await self._load(app_id)
+            await self._start_phase(app_id)
             await self._start_interrupted(app, wanted, dynos)
             await self._route(app, wanted, dynos, domains)
             active = await self._active(dynos)
@@ -339,8 +356,7 @@ class Supervisor:
     async def settled(self, release: Release, timeout_s: float) -> Release:
         """See Supervision."""
         deadline = self._clock.monotonic() + timeout_s
-        if release.status is ReleaseStatus.PENDING:
-            self._start_phase(release)
+        self.wake(release.app_id)
         while True:
             async with self._db.reading() as tx:
                 now = await find_release(tx, release.app_id, release.id, vault=self._vault)

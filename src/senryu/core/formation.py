@@ -263,6 +263,8 @@ def _failed_release(wanted: Wanted, dynos: Sequence[Dyno]) -> FailRelease | None
     for dyno in _fresh(dynos, "web"):
         if dyno.release_id == release.id and dyno.state is DynoState.CRASHED:
             how = "did not bind to $PORT in time" if dyno.killed_at else f"exited with status {dyno.exit_code} during boot"
+            if dyno.exit_code is None:
+                how = "could not be started"
             return FailRelease(release, f"{dyno.name} {how}")
     return None
 

@@ -91,7 +91,8 @@ async def list_releases(
     return [_release(row, vault) for row in (await tx.execute(query)).mappings()]
 
 
-async def list_pending_releases(tx: Transaction, *, vault: Vault) -> list[Release]:
-    """Releases whose release phase has no end, of all apps: under way, or interrupted."""
-    rows = (await tx.execute(_query().where(releases.c.status == ReleaseStatus.PENDING.value))).mappings()
+async def list_pending_releases(tx: Transaction, app_id: UUID, *, vault: Vault) -> list[Release]:
+    """An app's releases whose release phase has no end, oldest first: to come, under way, or interrupted."""
+    query = _query().where(releases.c.app_id == app_id, releases.c.status == ReleaseStatus.PENDING.value)
+    rows = (await tx.execute(query.order_by(releases.c.version))).mappings()
     return [_release(row, vault) for row in rows]
