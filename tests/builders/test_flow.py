@@ -74,9 +74,8 @@ async def test_an_empty_source_says_so(bench: Bench) -> None:
 
 
 async def test_compile_gets_its_three_directories_and_its_environment(bench: Bench) -> None:
-    bench.add_buildpack(
-        "go", compile='echo "$#"; cat "$3/SECRET"; ls "$3"; echo "$STACK $SOURCE_VERSION ${SECRET:-unset} $DYNO"; touch "$1/made"'
-    )
+    script = 'echo "$#"; cat "$3/SECRET"; ls "$3"; echo "$STACK $SOURCE_VERSION ${SECRET:-no} $DYNO"; touch "$1/made"'
+    bench.add_buildpack("go", compile=script)
     built = await bench.build(PROCFILE, env={"SECRET": "s3cret\n", "PATH": "/evil", "../x": "y"})
     assert "3\ns3cret\n" in bench.text
     assert "PATH\nSECRET\n" in bench.text
