@@ -1,0 +1,217 @@
+"""A complete copy of the platform in a private home, under runit, as `./quickstart` makes it; and patience for what it does."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import pwd
+import random
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from .traces import lot_of, traces
+
+CHECKOUT = Path(__file__).parents[2]
+SERVICES = ("senryud", "router", "agent")
+PATIENCE_S = 45.0
+_PACKAGES = CHECKOUT / ".venv/lib/python3.11/site-packages"
+_IMPORTS = "import senryu.serve, senryu.agent.command, senryu.install.prepare, senryu.store.migrate"
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], what: str = "", within_s: float = PATIENCE_S) -> T:
+    """Looks until the answer is true, and gives it. Fails with the last answer."""
+    deadline = time.monotonic() + within_s
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what or 'it'} did not happen within {within_s:.0f} s; at last: {seen!r}")
+        time.sleep(0.1)
+    return seen
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, on both loopback addresses."""
+    found: list[int] = []
+    for port in random.sample(range(19_000, 19_400), 400):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)), socket.create_server(("::1", port), family=socket.AF_INET6):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError("no free ports between 19000 and 19400")
+
+
+class Answer:
+    """What a visitor got."""
+
+    def __init__(self, status: int, text: str, headers: dict[str, str]) -> None:
+        self.status, self.text, self.headers = status, text, headers
+
+    def __repr__(self) -> str:
+        return f"{self.status} {self.text[:200]!r}"
+
+
+class Copy:
+    """One installation. `start` and `stop` are its services, `cleanup` what `--stop` adds, `remove` deletes the home."""
+
+    def __init__(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix=f"senryu-test-{os.getpid()}-", dir="/var/lib"))
+        self.home.chmod(0o755)
+        self.port, self.tls_port, self.rendezvous_port = free_ports(3)
+        self.url = f"http://localhost:{self.port}"
+        self._runsvdir: subprocess.Popen[bytes] | None = None
+
+    def install(self) -> None:
+        """The program in an environment of its own, so that it may be read by its users and edits do not reach it; then the services."""
+        _make_users()
+        uv, venv = str(CHECKOUT / ".venv/bin/uv"), self.home / "venv"
+        _run(uv, "venv", "-q", "--python", "/usr/bin/python3", str(venv))
+        if _senryu_may_read(_PACKAGES):
+            (venv / "lib/python3.11/site-packages/parts.pth").write_text(f"{_PACKAGES}\n")
+        else:
+            _run(uv, "pip", "sync", "-q", "--python", f"{venv}/bin/python", "--require-hashes", str(CHECKOUT / "requirements.lock"))
+        _run(uv, "pip", "install", "-q", "--python", f"{venv}/bin/python", "--no-deps", "--compile-bytecode", str(CHECKOUT))
+        compiling = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        subprocess.run([f"{venv}/bin/python", "-c", _IMPORTS], env=compiling, timeout=120, check=True, cwd="/")
+        ports = ("--port", str(self.port), "--tls-port", str(self.tls_port), "--rendezvous-port", str(self.rendezvous_port))
+        _run(f"{venv}/bin/senryud", "--home", str(self.home), *ports, "install", "--runit")
+
+    def start(self) -> None:
+        """Returns when it is healthy."""
+        self._runsvdir = subprocess.Popen(
+            ["runsvdir", str(self.home / "services")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+        self.await_health()
+
+    def await_health(self) -> None:
+        """Waits until the Platform API answers through the router."""
+        try:
+            eventually(lambda: self.visit("localhost", "/senryu/health").status == 200, "the platform's health")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.own_log()}") from None
+
+    def stop(self) -> None:
+        """The services end; dynos run on."""
+        if self._runsvdir is None:
+            return
+        for service in SERVICES:
+            self.sv("-w", "20", "force-stop", service)
+        for service in SERVICES:
+            self.sv("exit", service)
+        self._runsvdir.send_signal(signal.SIGHUP)
+        try:
+            self._runsvdir.wait(20)
+        except subprocess.TimeoutExpired:
+            self._runsvdir.kill()
+            self._runsvdir.wait(20)
+        self._runsvdir = None
+
+    def cleanup(self) -> None:
+        """Ends all dynos and removes what was made outside the home."""
+        agent = self.home / "venv/bin/senryu-agent"
+        if agent.exists():
+            _run(str(agent), "--home", str(self.home), "--user", "senryu", "--cleanup")
+
+    def remove(self) -> set[str]:
+        """Everything goes; gives what is left nevertheless."""
+        lot = lot_of(self.home)
+        try:
+            self.stop()
+            self.cleanup()
+        finally:
+            left = _settled_traces(self.home, lot)
+            shutil.rmtree(self.home, ignore_errors=True)
+        return left | ({f"directory {self.home}"} if self.home.exists() else set())
+
+    def traces(self) -> set[str]:
+        """See traces.traces."""
+        return traces(self.home, lot_of(self.home))
+
+    def sv(self, *words: str) -> None:
+        """runit's `sv`; the last word is a service."""
+        subprocess.run(["sv", *words[:-1], str(self.home / "services" / words[-1])], capture_output=True, timeout=60, check=False)
+
+    def pid(self, service: str) -> int:
+        """The process of a service now."""
+        return int((self.home / "services" / service / "supervise/pid").read_text())
+
+    def kill(self, service: str) -> None:
+        """kill -9; returns when runit has started another process."""
+        before = self.pid(service)
+        os.kill(before, signal.SIGKILL)
+
+        def is_replaced() -> bool:
+            with contextlib.suppress(OSError, ValueError):
+                return self.pid(service) != before
+            return False
+
+        eventually(is_replaced, f"another {service}")
+
+    def own_log(self, lines: int = 15) -> str:
+        """The last words of each service."""
+        texts = []
+        for service in SERVICES:
+            current = self.home / "services" / service / "log/main/current"
+            said = current.read_text(errors="replace").splitlines()[-lines:] if current.exists() else []
+            texts.append("\n".join([f"--- {service}", *said]))
+        return "\n".join(texts)
+
+    def visit(self, host: str, path: str = "/", *, method: str = "GET", headers: dict[str, str] | None = None, timeout_s: float = 90) -> Answer:
+        """One request to `host` (an app's name goes without the domain), as a visitor makes it. Status 0: no answer at all."""
+        name = host if "." in host or host == "localhost" else f"{host}.localhost"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        try:
+            connection.request(method, path, headers={"Host": f"{name}:{self.port}", **(headers or {})})
+            response = connection.getresponse()
+            return Answer(response.status, response.read().decode("utf-8", "replace"), {k.lower(): v for k, v in response.getheaders()})
+        except (OSError, http.client.HTTPException) as error:
+            return Answer(0, repr(error), {})
+        finally:
+            connection.close()
+
+
+def _settled_traces(home: Path, lot: int | None) -> set[str]:
+    """What is there when the kernel has had the time to take away what it takes away late (mounts and loops of ended processes)."""
+    deadline = time.monotonic() + 10
+    while (left := traces(home, lot)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return left
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, cwd="/")
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+
+
+def _make_users() -> None:
+    subprocess.run(["groupadd", "--force", "--system", "senryu"], check=True, timeout=30)
+    for user in ("senryu", "senryu-router"):
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            command = ["useradd", "--system", "--gid", "senryu", "--no-create-home", "--home-dir", "/nonexistent"]
+            subprocess.run([*command, "--shell", "/usr/sbin/nologin", user], check=True, timeout=30)
+
+
+def _senryu_may_read(path: Path) -> bool:
+    command = ["setpriv", "--reuid=senryu", "--regid=senryu", "--init-groups", "test", "-r", str(path / "uv/__init__.py")]
+    return subprocess.run(command, timeout=30, check=False).returncode == 0
+
+
+def new_password() -> str:
+    """A password that nobody knows."""
+    return secrets.token_urlsafe(18)
