@@ -6,13 +6,18 @@ The file is `$SENRYU_HOME/senryu.toml`; a test keeps the manual's page equal to 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from .core.dyno_size import size_named
 from .core.errors import Invalid
+
+_PORT_MAX = 65535
+_DOMAIN = re.compile(r"^(?=.{1,200}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
 
 # name -> (environment variable, default, what it is)
 SETTINGS: dict[str, tuple[str, Any, str]] = {
@@ -66,10 +71,17 @@ def _cast(name: str, value: Any, default: Any, where: str) -> Any:
             number = int(value)
         except (TypeError, ValueError):
             number = -1
-        if not 0 <= number <= 65535:
+        if isinstance(value, bool) or not 0 <= number <= _PORT_MAX:
             raise Invalid(f"The setting `{name}` ({where}) is `{value}`; use a number from 0 to 65535.")
         return number
     return Path(value).absolute() if isinstance(default, Path) else str(value)
+
+
+def _written(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text()) if file.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise Invalid(f"{file} is not valid TOML: {problem}; correct it.") from None
 
 
 def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -79,7 +91,7 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envir
     """
     home = Path(flags.get("home") or environment.get("SENRYU_HOME") or SETTINGS["home"][1]).absolute()
     file = home / "senryu.toml"
-    written = tomllib.loads(file.read_text()) if file.is_file() else {}
+    written = _written(file)
     for key in written:
         if key not in SETTINGS:
             raise Invalid(f"{file} has the unknown setting `{key}`. Settings are {', '.join(SETTINGS)}.")
@@ -94,7 +106,11 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envir
         else:
             values[name] = default
     values["home"] = home
-    values["rendezvous_port"] = values["rendezvous_port"] or values["tls_port"] + 1000
+    beside = values["tls_port"] + (1000 if values["tls_port"] + 1000 <= _PORT_MAX else -1000)
+    values["rendezvous_port"] = values["rendezvous_port"] or beside
+    values["default_size"] = size_named(values["default_size"]).name
+    if not _DOMAIN.match(values["domain"]):
+        raise Invalid(f"The setting `domain` is `{values['domain']}`; use a host name in lower case, such as apps.example.com.")
     values["database_url"] = values["database_url"] or f"sqlite+aiosqlite:///{home}/db/senryu.db"
     assert set(values) == {field.name for field in fields(Settings)}
     return Settings(**values)

@@ -10,7 +10,7 @@ from ..core import limits
 from ..core.account import Account
 from ..core.app import App, app_name
 from ..core.clock import Clock
-from ..core.errors import Invalid, NotFound
+from ..core.errors import Conflict, Invalid, NotFound
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
 from ..core.names import two_words
@@ -66,6 +66,17 @@ async def create(
 
     Raises: Invalid when the name is bad or taken, the stack unknown, or the account has its share of apps.
     """
+    try:
+        app = await _created(name, by, stack, db, vault, clock)
+    except Conflict:  # two asked for the name at once
+        raise Invalid(f"Name {name} is already taken; choose another.") from None
+    lines = ("Initial release by user " + by.email, f"Release v1 created by user {by.email}")
+    await tell(app.id, "api", *lines, log_writer=log_writer, clock=clock, source="app")
+    supervision.wake(app.id)
+    return app
+
+
+async def _created(name: str | None, by: Account, stack: str | None, db: Database, vault: Vault, clock: Clock) -> App:
     now = clock.now()
     async with db.transaction() as tx:
         if await count_apps(tx, by.id) >= limits.APPS_PER_ACCOUNT_MAX:
@@ -77,9 +88,6 @@ async def create(
         app = App(uuid4(), wanted, by.id, chosen, chosen, False, now, now, released_at=now)
         await create_app(tx, app)
         await append_release(tx, _first_release(app, by), vault=vault)
-    lines = ("Initial release by user " + by.email, f"Release v1 created by user {by.email}")
-    await tell(app.id, "api", *lines, log_writer=log_writer, clock=clock, source="app")
-    supervision.wake(app.id)
     return app
 
 

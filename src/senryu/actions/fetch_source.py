@@ -40,6 +40,8 @@ async def fetch_source(url: str, key: str, *, blobs: BlobStore) -> str:
 
     Raises: Invalid for another kind of address or a host that is not public, Unavailable when it does not answer.
     """
+    import httpx  # here: few builds fetch, and it takes memory
+
     try:
         parts, wanted = urlsplit(url), httpx.URL(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)

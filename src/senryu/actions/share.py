@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from ..core.account import Account, checked_email
 from ..core.app import App
@@ -36,12 +36,20 @@ async def share(
     return made, account
 
 
+def uuid_of(text: str) -> UUID | None:
+    """The id a text is, None when it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 async def unshare(
     app: App, email: str, *, by: Account, db: Database, log_writer: LogWriter, clock: Clock
 ) -> tuple[Collaborator, Account]:
-    """Takes a collaborator's access away. Raises: NotFound, Invalid for the owner."""
+    """Takes the access of the account with an address or id away. Raises: NotFound, Invalid for the owner."""
     async with db.transaction() as tx:
-        account = await find_account(tx, email)
+        account = await find_account(tx, uuid_of(email) or email)
         if account is not None and account.id == app.owner_id:
             raise Invalid(f"{email} owns {app.name}; the owner's access cannot be removed.", app=app.name)
         found = await find_collaborator(tx, app.id, account.id) if account else None

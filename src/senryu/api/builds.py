@@ -28,7 +28,7 @@ from ..store.accounts import find_accounts
 from ..store.builds import find_build, list_builds
 from ..store.sources import create_source
 from .auth import AppDep, CallerDep, PlatformDep
-from .body import json_body
+from .body import json_body, text
 from .links import UPLOAD_S, opened, signed, stream_url
 from .parts import deploying, iso
 from .ranges import listed
@@ -95,13 +95,18 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
     blob = body.get("source_blob")
     if not isinstance(blob, dict) or not isinstance(blob.get("url"), str):
         raise Invalid("`source_blob` must be an object with `url`, the address of a .tgz.")
-    version = blob.get("version")
+    version, described = text(blob, "version", most=255), text(blob, "version_description", most=4096)
     if body.get("buildpacks"):
         raise Invalid("`buildpacks` cannot be given for one build; set them for the app with `senryu buildpacks:set`.")
     build_id = uuid4()
     key = await _source_key(blob["url"], build_id, platform)
-    source = Source(key, str(version)[:255] if version else None, str(blob.get("version_description") or "")[:255] or None)
-    started = await begin_build(app, source, by=caller.account, id=build_id, db=platform.db, clock=platform.clock)
+    source = Source(key, version or None, described[:255] if described else None)
+    try:
+        started = await begin_build(app, source, by=caller.account, id=build_id, db=platform.db, clock=platform.clock)
+    except PlatformError:
+        if str(build_id) in key:
+            await platform.blobs.delete(key)  # fetched for this build alone
+        raise
     await platform.streams.begin(started.id)
     platform.supervision.undertake(build_task(started.id), _deploy(app, started, caller.account, platform))
     return JSONResponse((await _shown([started], platform))[0], 201)

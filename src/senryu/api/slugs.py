@@ -20,7 +20,7 @@ from ..platform import Platform
 from ..store.builds import find_slug
 from .apps import stack_id
 from .auth import AppDep, PlatformDep
-from .body import json_body
+from .body import json_body, text
 from .links import UPLOAD_S, opened, signed
 from .parts import iso
 
@@ -72,13 +72,13 @@ async def _new_slug(app: App, body: dict[str, Any], platform: Platform) -> Slug:
     types = body.get("process_types")
     if not isinstance(types, dict) or not all(isinstance(value, str) for value in types.values()):
         raise Invalid("`process_types` must be an object such as {\"web\": \"./server\"}.")
-    commit = body.get("commit")
-    description = body.get("buildpack_provided_description")
+    commit = text(body, "commit", most=255)
+    description = text(body, "buildpack_provided_description", most=255)
     return await new_slug(
         app,
         types,
-        commit=str(commit)[:255] if commit else None,
-        description=str(description)[:255] if description else None,
+        commit=commit or None,
+        description=description or None,
         db=platform.db,
         clock=platform.clock,
     )

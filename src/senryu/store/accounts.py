@@ -20,6 +20,8 @@ async def create_account(tx: Transaction, account: Account) -> None:
 
 async def find_account(tx: Transaction, id_or_email: UUID | str) -> Account | None:
     """The account with an id or (lower-case) address."""
+    if isinstance(id_or_email, str) and "\0" in id_or_email:
+        return None  # PostgreSQL refuses even to be asked
     wanted = accounts.c.id == id_or_email if isinstance(id_or_email, UUID) else accounts.c.email == id_or_email.lower()
     row = (await tx.execute(select(accounts).where(wanted))).mappings().first()
     return noun(Account, row) if row else None

@@ -30,6 +30,8 @@ def _named(id_or_name: UUID | str) -> ColumnElement[bool]:
 
 async def find_app(tx: Transaction, id_or_name: UUID | str) -> App | None:
     """The app with an id or a name; an id may be given as text."""
+    if isinstance(id_or_name, str) and "\0" in id_or_name:
+        return None  # PostgreSQL refuses even to be asked
     row = (await tx.execute(select(apps).where(_named(id_or_name)))).mappings().first()
     return noun(App, row) if row else None
 

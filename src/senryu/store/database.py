@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..core.errors import Conflict, Unavailable
@@ -16,6 +17,8 @@ from ..core.errors import Conflict, Unavailable
 Transaction = AsyncConnection
 
 _POOL_SIZE = 8
+_SILENT = "The platform's database does not answer; try again in a moment."
+_MET = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
 
 
 class Database:
@@ -53,7 +56,7 @@ class Database:
     @asynccontextmanager
     async def _begin(self, *, read_only: bool) -> AsyncIterator[Transaction]:
         try:
-            async with self._engine.connect() as connection:
+            async with self._connection() as connection:
                 if self.is_sqlite:
                     await connection.execute(text("BEGIN" if read_only else "BEGIN IMMEDIATE"))
                 else:
@@ -66,12 +69,26 @@ class Database:
                 await connection.commit()
         except IntegrityError as failure:
             raise Conflict("Another change of the same thing came first; look again and repeat yours.") from failure
-        except OperationalError as failure:
-            raise Unavailable("The platform's database does not answer; try again in a moment.") from failure
+        except (OperationalError, InterfaceError, NoConnectionFree) as failure:
+            raise Unavailable(_SILENT) from failure
         except DBAPIError as failure:
             if failure.connection_invalidated:
-                raise Unavailable("The platform's database does not answer; try again in a moment.") from failure
+                raise Unavailable(_SILENT) from failure
+            if getattr(failure.orig, "sqlstate", None) in _MET:
+                raise Conflict("Another change of the same thing came first; repeat yours.") from failure
             raise
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        connection = self._engine.connect()
+        try:
+            await connection.start()
+        except OSError as failure:  # the PostgreSQL driver gives these as they are
+            raise Unavailable(_SILENT) from failure
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         """Closes every connection."""
