@@ -16,7 +16,7 @@ from senryu.core.errors import NotFound
 from senryu.core.limits import AGENT_TIMEOUT_S
 
 from . import launch, network, record, shim
-from .cgroup import Cgroup
+from .cgroup import Cgroup, adopt_shim
 from .launch import Site
 from .listening import Listening, of_process
 from .wire import ready
@@ -24,6 +24,7 @@ from .wire import ready
 LISTEN_CHECK_FIRST_S = 0.01
 LISTEN_CHECK_MAX_S = 0.25
 _KILL_CHECKS, _KILL_CHECK_S = 50, 0.02
+_FIRST_PROCESS_CHECKS, _FIRST_PROCESS_CHECK_S = 100, 0.02
 _KILLED = 128 + signals.SIGKILL
 _OUT_OF_MEMORY = "out_of_memory"
 
@@ -68,23 +69,30 @@ class Dyno:
         """None while it runs."""
         return self._exit_status
 
-    def signal(self, name: str) -> None:
-        """Sends a signal to every process but the init, which would only pass it on again; KILL to all by way of the init."""
-        if self._exit_status is not None:
+    async def signal(self, name: str) -> None:
+        """Sends a signal to every process but the init, which would only pass it on again. A KILL is for the init too."""
+        if name == "KILL" or shim.is_waiting(self._site.home, self.kept.id):  # what waits there is runc; the program has not begun
+            self.kill()
             return
-        number = {"TERM": signals.SIGTERM, "HUP": signals.SIGHUP, "KILL": signals.SIGKILL}[name]
-        if shim.is_waiting(self._site.home, self.kept.id):
-            number = signals.SIGKILL  # the program has not begun; what waits there is runc
-        for pid in self.cgroup.pids():
-            if number == signals.SIGKILL or pid != self.kept.init_pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+        for _ in range(_FIRST_PROCESS_CHECKS):
+            pids = [pid for pid in self.cgroup.pids() if pid != self.kept.init_pid]
+            if pids or self._exit_status is not None:
+                _send({"TERM": signals.SIGTERM, "HUP": signals.SIGHUP}[name], pids)
+                return
+            await asyncio.sleep(_FIRST_PROCESS_CHECK_S)  # the init has not started the program yet
+
+    def kill(self) -> None:
+        """Sends KILL to every process."""
+        if self._exit_status is None:
+            _send(signals.SIGKILL, self.cgroup.pids())
 
     async def follow(self, changed: Callable[[Dyno], None]) -> None:
         """Reports through `changed` when it listens and when it ended; returns then, its machine resources given back."""
         async with asyncio.TaskGroup() as tasks:
             waiting = [tasks.create_task(self._await_listening(changed), name=f"listening:{self.kept.name}")]
             waiting.append(tasks.create_task(self._guard_memory(), name=f"memory:{self.kept.name}"))
+            if self.has_shim():  # not in the start, where it would be waited for: the kernel takes its time to move a process
+                await asyncio.to_thread(adopt_shim, self._site.lot, self.kept.shim_pid)
             await self._await_shim()
             for task in waiting:
                 task.cancel()
@@ -93,7 +101,7 @@ class Dyno:
         changed(self)
         await asyncio.to_thread(self._give_back)
 
-    def was_here_before(self) -> bool:
+    def has_shim(self) -> bool:
         """Whether its conmon still runs, in this boot of the machine."""
         return self.kept.boot == record.boot_id() and record.birth(self.kept.shim_pid) == self.kept.shim_birth
 
@@ -117,7 +125,7 @@ class Dyno:
         return stdio, control
 
     async def _await_shim(self) -> None:
-        if not self.was_here_before():
+        if not self.has_shim():
             return
         try:
             shim_end = os.pidfd_open(self.kept.shim_pid)
@@ -154,7 +162,7 @@ class Dyno:
                     if self.cgroup.is_out_of_memory():
                         break
                     await asyncio.sleep(_KILL_CHECK_S)
-            self.signal("KILL")
+            self.kill()
         finally:
             os.close(events)
 
@@ -193,3 +201,9 @@ def trace_removed(dyno_id: UUID, index: int | None, site: Site) -> None:
     if index is not None:
         network.uncable(site.lot, index)
     launch.discard(site.home, dyno_id)
+
+
+def _send(number: signals.Signals, pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -78,16 +78,16 @@ class Dynos:
             dyno = self._dynos.get(dyno_id)
             if dyno is None:
                 return
-            dyno.signal("KILL")
+            dyno.kill()
             await asyncio.wait_for(self._in_thread(trace_removed, dyno_id, dyno.kept.index, self._site), AGENT_TIMEOUT_S * 2)
             del self._dynos[dyno_id]
             self._indices.discard(dyno.kept.index)
         self._busy.pop(dyno_id, None)
 
-    def signal(self, dyno_id: UUID, name: str) -> None:
+    async def signal(self, dyno_id: UUID, name: str) -> None:
         """Engine.signal."""
         if dyno_id in self._dynos:
-            self._dynos[dyno_id].signal(name)
+            await self._dynos[dyno_id].signal(name)
 
     def observed(self) -> list[ObservedDyno]:
         """Engine.dynos."""

@@ -55,7 +55,6 @@ def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> recor
         record.replace(directory / "config.json", json.dumps(configuration).encode())
         undo.callback(shim.delete, home, order.id)
         shim_pid, init_pid = shim.create(home, order.id, tty=order.tty, stdin=order.stdin)
-        cgroup.adopt_shim(lot, shim_pid)
         if not order.stdin:
             shim.start(home, order.id)
         (directory / "config.json").unlink()  # it holds the environment

@@ -65,7 +65,7 @@ class Server:
             case protocol.Start(order=order):
                 await self._dynos.start(order)
             case protocol.Signal(dyno_id=dyno_id, signal=name):
-                self._dynos.signal(dyno_id, name)
+                await self._dynos.signal(dyno_id, name)
             case protocol.Remove(dyno_id=dyno_id):
                 await self._dynos.remove(dyno_id)
             case protocol.ListDynos():
