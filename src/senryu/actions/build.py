@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Unpack
 from uuid import UUID, uuid4
 
 from ..core.account import Account
 from ..core.app import App
-from ..core.build import Build, Builder, BuildOrder, BuildStatus, Built, Streams
+from ..core.build import Build, BuildOrder, BuildStatus, Built, Streams
 from ..core.clock import Clock
 from ..core.config_var import ConfigVars
 from ..core.errors import Conflict, NotFound, PlatformError
@@ -21,6 +22,7 @@ from ..store.builds import create_build, create_slug, find_build, list_builds, u
 from ..store.database import Database
 from ..store.releases import latest_release
 from ..store.vault import Vault
+from .parts import Deploying
 from .tell import tell
 
 Output = Callable[[bytes], Awaitable[None]]
@@ -58,26 +60,20 @@ async def build(
     output: Output,
     *,
     by: Account,
-    db: Database,
-    vault: Vault,
-    builder: Builder,
-    streams: Streams,
-    log_writer: LogWriter,
-    clock: Clock,
+    **parts: Unpack[Deploying],
 ) -> tuple[Build, Slug, Built]:
     """Carries a begun build to its end; what it prints goes to `output` and to its stream.
 
     Raises: BuildFailed, Unavailable; the build is then `failed` with the reason.
     """
+    db, streams, log_writer, clock = parts["db"], parts["streams"], parts["log_writer"], parts["clock"]
 
     async def both(chunk: bytes) -> None:
         await streams.append(started.id, chunk)
         await output(chunk)
 
     try:
-        return await _carried(
-            app, started, both, by=by, db=db, vault=vault, builder=builder, log_writer=log_writer, clock=clock
-        )
+        return await _carried(app, started, both, by=by, **parts)
     except BaseException as problem:
         # Whatever ends it, a bug included: a build left pending would keep the app from ever building again.
         reason = problem.message if isinstance(problem, PlatformError) else "The build was cancelled."
@@ -93,17 +89,14 @@ async def _carried(
     output: Output,
     *,
     by: Account,
-    db: Database,
-    vault: Vault,
-    builder: Builder,
-    log_writer: LogWriter,
-    clock: Clock,
+    **parts: Unpack[Deploying],
 ) -> tuple[Build, Slug, Built]:
+    db, log_writer, clock = parts["db"], parts["log_writer"], parts["clock"]
     await tell(app.id, "api", f"Build started by user {by.email}", log_writer=log_writer, clock=clock, source="app")
     async with db.reading() as tx:
         packs = tuple(await list_buildpacks(tx, app.id))
-    config = await _config_for(app, db, vault)
-    built = await builder.build(BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack), output)
+    config = await _config_for(app, db, parts["vault"])
+    built = await parts["builder"].build(BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack), output)
     slug = Slug(
         id=uuid4(),
         app_id=app.id,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
 from ..core.account import Account
 from ..core.app import App
-from ..core.clock import Clock
 from ..core.config_var import change_description, changed
-from ..core.formation import Supervision
-from ..core.log_line import LogWriter
 from ..core.release import Release
-from ..store.database import Database
-from ..store.vault import Vault
+from .parts import Releasing
 from .release import Draft, release
 
 
@@ -21,12 +18,7 @@ async def configure(
     changes: Mapping[str, str | None],
     *,
     by: Account,
-    default_size: str,
-    db: Database,
-    vault: Vault,
-    log_writer: LogWriter,
-    supervision: Supervision,
-    clock: Clock,
+    **parts: Unpack[Releasing],
 ) -> Release | None:
     """Sets and (None) removes config vars; gives the release, or None when nothing differs. Raises: Invalid."""
 
@@ -36,14 +28,4 @@ async def configure(
         description = change_description(before, after)
         return Draft(description, after) if description else None
 
-    return await release(
-        app,
-        draft,
-        by=by,
-        default_size=default_size,
-        db=db,
-        vault=vault,
-        log_writer=log_writer,
-        supervision=supervision,
-        clock=clock,
-    )
+    return await release(app, draft, by=by, **parts)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Unpack
 
 from ..core import limits
 from ..core.account import Account
 from ..core.app import App
-from ..core.build import Build, Builder, BuildFailed, Built, Streams
+from ..core.build import Build, BuildFailed, Built, Streams
 from ..core.clock import Clock
 from ..core.errors import PlatformError
 from ..core.formation import Supervision
-from ..core.log_line import LogWriter
 from ..core.release import Release, ReleaseStatus
 from ..core.slug import Slug
 from ..store.builds import find_build, update_build
@@ -21,6 +21,7 @@ from ..store.database import Database
 from ..store.releases import find_release, list_releases, note_timing
 from ..store.vault import Vault
 from .build import Output, build
+from .parts import Deploying, released_with
 from .release import Draft, release
 
 
@@ -30,34 +31,17 @@ async def deploy(
     output: Output,
     *,
     by: Account,
-    default_size: str,
     web_url: str,
-    db: Database,
-    vault: Vault,
-    builder: Builder,
-    streams: Streams,
-    log_writer: LogWriter,
-    supervision: Supervision,
-    clock: Clock,
+    **parts: Unpack[Deploying],
 ) -> Release:
     """Carries a begun build through to a release that serves.
 
     Raises: BuildFailed when the source cannot be built, the release phase fails, or web dynos do not come up while the release before
     serves on; nothing has changed for visitors then.
     """
+    db, streams, supervision, clock = parts["db"], parts["streams"], parts["supervision"], parts["clock"]
     began = clock.monotonic()
-    done, slug, built = await build(
-        app,
-        started,
-        output,
-        by=by,
-        db=db,
-        vault=vault,
-        builder=builder,
-        streams=streams,
-        log_writer=log_writer,
-        clock=clock,
-    )
+    done, slug, built = await build(app, started, output, by=by, **parts)
     build_s = clock.monotonic() - began
 
     async def say(text: str) -> None:
@@ -66,26 +50,14 @@ async def deploy(
 
     try:
         await say("-----> Launching...\n")
-        made = await _release(
-            app,
-            slug,
-            built,
-            done,
-            by=by,
-            default_size=default_size,
-            db=db,
-            vault=vault,
-            log_writer=log_writer,
-            supervision=supervision,
-            clock=clock,
-        )
+        made = await _release(app, slug, built, done, by=by, **parts)
         released_s = clock.monotonic() - began - build_s
         await say(f"       Released v{made.version}\n")
         if made.status is ReleaseStatus.PENDING:
             made = await _run_phase(made, output, streams=streams, supervision=supervision)
         trouble = await supervision.rolled_out(made, limits.BOOT_TIMEOUT_S + limits.START_TIMEOUT_S)
         timing = {"build_s": build_s, "release_s": released_s, "roll_out_s": clock.monotonic() - began - build_s - released_s}
-        await _judge(made, trouble, timing, say, web_url, db=db, vault=vault, clock=clock)
+        await _judge(made, trouble, timing, say, web_url, db=db, vault=parts["vault"], clock=clock)
     except PlatformError as problem:
         await say(f" !     {problem.message}\n")
         raise
@@ -98,20 +70,8 @@ async def deploy(
     return made
 
 
-async def _release(
-    app: App,
-    slug: Slug,
-    built: Built,
-    done: Build,
-    *,
-    by: Account,
-    default_size: str,
-    db: Database,
-    vault: Vault,
-    log_writer: LogWriter,
-    supervision: Supervision,
-    clock: Clock,
-) -> Release:
+async def _release(app: App, slug: Slug, built: Built, done: Build, *, by: Account, **parts: Unpack[Deploying]) -> Release:
+    db, vault = parts["db"], parts["vault"]
     async with db.reading() as tx:
         is_first = not any(old.slug_id for old in await list_releases(tx, app.id, vault=vault))
     asked: Mapping[str, str] = built.config_vars if is_first else {}
@@ -121,22 +81,12 @@ async def _release(
         config = {**asked, **(latest.config_vars if latest else {})}
         return Draft(description, config, slug, slug.process_types, slug.commit)
 
-    made = await release(
-        app,
-        draft,
-        by=by,
-        default_size=default_size,
-        db=db,
-        vault=vault,
-        log_writer=log_writer,
-        supervision=supervision,
-        clock=clock,
-    )
+    made = await release(app, draft, by=by, **released_with(parts))
     assert made is not None
     async with db.transaction() as tx:
         stored = await find_build(tx, app.id, done.id)
         if stored is not None:
-            await update_build(tx, replace(stored, release_id=made.id, updated_at=clock.now()))
+            await update_build(tx, replace(stored, release_id=made.id, updated_at=parts["clock"].now()))
     return made
 
 

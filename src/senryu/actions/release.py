@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Unpack
 from uuid import uuid4
 
 from ..core.account import Account
@@ -12,15 +13,14 @@ from ..core.clock import Clock
 from ..core.config_var import ConfigVars
 from ..core.dyno_size import size_named
 from ..core.errors import NotFound
-from ..core.formation import ProcessType, Supervision, first_quantity
-from ..core.log_line import LogWriter
+from ..core.formation import ProcessType, first_quantity
 from ..core.release import Release, ReleaseStatus, needs_release_phase
 from ..core.slug import Slug
 from ..store.apps import lock_app, update_app
-from ..store.database import Database, Transaction
+from ..store.database import Transaction
 from ..store.formation import list_formation, set_process_type
 from ..store.releases import append_release, latest_release
-from ..store.vault import Vault
+from .parts import Releasing
 from .tell import tell
 
 
@@ -73,19 +73,15 @@ async def release(
     draft_of: Callable[[Release | None], Draft | None],
     *,
     by: Account,
-    default_size: str,
-    db: Database,
-    vault: Vault,
-    log_writer: LogWriter,
-    supervision: Supervision,
-    clock: Clock,
+    **parts: Unpack[Releasing],
 ) -> Release | None:
     """The app's next release, drawn from the latest one while no other change can come between.
 
     Takes: `draft_of`, from the latest release to what the next is to be, None when nothing changes.
     Gives: the release, `pending` when it has a release phase (supervise runs it), or None. Raises: what `draft_of` raises, NotFound.
     """
-    async with db.transaction() as tx:
+    clock, vault = parts["clock"], parts["vault"]
+    async with parts["db"].transaction() as tx:
         held = await lock_app(tx, app.id)
         if held is None:
             raise NotFound("Couldn't find that app.")
@@ -94,7 +90,7 @@ async def release(
         if draft is None:
             return None
         made = await append_release(tx, _drawn(held, draft, latest, by, clock), vault=vault)
-        await _name_new_types(tx, held, made, default_size, clock)
+        await _name_new_types(tx, held, made, parts["default_size"], clock)
         slug_size = draft.slug.size_bytes if draft.slug else held.slug_size_bytes
         described = draft.slug.buildpack_provided_description if draft.slug else held.buildpack_provided_description
         changed = replace(
@@ -107,6 +103,6 @@ async def release(
         )
         await update_app(tx, changed)
     lines = (f"{made.description} by user {by.email}", f"Release v{made.version} created by user {by.email}")
-    await tell(app.id, "api", *lines, log_writer=log_writer, clock=clock, source="app")
-    supervision.wake(app.id)
+    await tell(app.id, "api", *lines, log_writer=parts["log_writer"], clock=clock, source="app")
+    parts["supervision"].wake(app.id)
     return made

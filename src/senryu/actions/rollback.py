@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Unpack
 from uuid import UUID
 
 from ..core.account import Account
 from ..core.app import App
-from ..core.clock import Clock
 from ..core.errors import NotFound
-from ..core.formation import Supervision
-from ..core.log_line import LogWriter
 from ..core.release import Release, checked_rollback
 from ..store.builds import find_slug
-from ..store.database import Database
 from ..store.releases import find_release
-from ..store.vault import Vault
+from .parts import Releasing
 from .release import Draft, release
 
 
@@ -23,15 +20,11 @@ async def rollback(
     to: UUID | int,
     *,
     by: Account,
-    default_size: str,
-    db: Database,
-    vault: Vault,
-    log_writer: LogWriter,
-    supervision: Supervision,
-    clock: Clock,
+    **parts: Unpack[Releasing],
 ) -> Release:
     """Makes a release like the one with the id or version `to`. Raises: NotFound, Invalid when it cannot be gone back to."""
-    async with db.reading() as tx:
+    vault = parts["vault"]
+    async with parts["db"].reading() as tx:
         target = await find_release(tx, app.id, to, vault=vault)
         if target is None:
             raise NotFound(f"Couldn't find that release of {app.name}.", app=app.name)
@@ -41,16 +34,6 @@ async def rollback(
     def draft(latest: Release | None) -> Draft:
         return Draft(f"Rollback to v{target.version}", target.config_vars, slug, target.process_types, target.commit)
 
-    made = await release(
-        app,
-        draft,
-        by=by,
-        default_size=default_size,
-        db=db,
-        vault=vault,
-        log_writer=log_writer,
-        supervision=supervision,
-        clock=clock,
-    )
+    made = await release(app, draft, by=by, **parts)
     assert made is not None
     return made

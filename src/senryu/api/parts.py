@@ -3,43 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TypedDict
 
-from ..core.build import Builder, Streams
-from ..core.clock import Clock
-from ..core.formation import Supervision
-from ..core.log_line import LogWriter
+from ..actions.parts import Deploying, Releasing, Telling, Waking
 from ..platform import Platform
-from ..store.database import Database
-from ..store.vault import Vault
-
-
-class Telling(TypedDict):
-    """What every action that changes an app takes."""
-
-    db: Database
-    log_writer: LogWriter
-    clock: Clock
-
-
-class Waking(Telling):
-    """… and has supervise look."""
-
-    supervision: Supervision
-
-
-class Releasing(Waking):
-    """… by making a release."""
-
-    default_size: str
-    vault: Vault
-
-
-class Deploying(Releasing):
-    """… from source."""
-
-    builder: Builder
-    streams: Streams
 
 
 def telling(platform: Platform) -> Telling:
