@@ -57,7 +57,12 @@ def is_stack_name(name: str) -> bool:
 
 def is_mount_target(target: str) -> bool:
     """Whether something may be mounted at `target` in a build container."""
-    plain = target.startswith("/") and posixpath.normpath(target) == target and target not in ("/", "/app", "/tmp", "/var", "/var/tmp")
+    plain = (
+        target.startswith("/")
+        and not target.startswith("//")
+        and posixpath.normpath(target) == target
+        and target not in ("/", "/app", "/tmp", "/var", "/var/tmp")
+    )
     return plain and not any(target == place or target.startswith(place + "/") for place in _NOT_OVER)
 
 
