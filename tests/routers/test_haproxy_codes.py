@@ -116,9 +116,28 @@ async def test_h15_when_the_dyno_goes_silent_half_way(haproxy: Started, dynos: D
     assert 'code=H15 desc="Idle connection"' in router_line(line)
 
 
-async def test_h17_when_the_answer_is_not_http(haproxy: Started, dynos: Dynos) -> None:
-    status, page, text = await _visit(haproxy, route(await dynos(raw(b"whatever\r\n\r\n"))))
+GARBAGE = {
+    "no HTTP": b"whatever\r\n\r\n",
+    "HTTP/0.9": b"hello",
+    "two-digit status": b"HTTP/1.1 20 OK\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "a header of 1 MB": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n",
+    "NUL in a header": b"HTTP/1.1 200 OK\r\nX\0: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+async def test_h17_when_the_answer_is_not_http(haproxy: Started, dynos: Dynos, name: str) -> None:
+    status, page, text = await _visit(haproxy, route(await dynos(raw(GARBAGE[name]))))
     assert status == 503 and APPLICATION_ERROR in page and "code=H17" in text
+
+
+async def test_an_answer_with_two_framings_leaves_with_one(haproxy: Started, dynos: Dynos) -> None:
+    rig, router = haproxy
+    two = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    await router.apply(app := route(await dynos(raw(two))))
+    received = await _raw_get(rig, app)
+    assert b"content-length" not in received.lower() and received.endswith(b"5\r\nhello\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize("head", ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"])

@@ -79,8 +79,8 @@ def tidy_commands(live: Live) -> list[Command]:
 
 
 def _free_slot(live: Live) -> str:
-    """One without an app and without dynos of its last app."""
-    free = (slot for slot in live.slots if slot not in live.apps and not live.servers.get(slot))
+    """One without an app, and without dynos or visitors of its last app: those must not reach this one's dynos."""
+    free = (slot for slot in live.slots if slot not in live.apps and slot not in live.busy and not live.servers.get(slot))
     slot = next(free, None)
     if slot is None:
         raise NoSlotLeft

@@ -232,6 +232,7 @@ def _app_defaults(settings: RouterSettings) -> str:
   acl streams var(txn.streams) -m found
   http-request wait-for-body time {_ms(settings.idle_timeout_s)} if has_length !streams
   http-request set-timeout server {first_byte} if streams
+  http-response deny deny_status 502 unless {{ status ge 100 }}
   http-response set-var(txn.answered) bool(1)
   http-after-response set-status 503 if {{ status 500 502 504 }} !{{ var(txn.answered) -m found }}
 """

@@ -17,10 +17,14 @@ end
 
 core.register_action("hold", { "http-req" }, function(txn)
   local slot = txn:get_var("txn.slot")
+  local asked_for = string.match(txn:get_var("txn.app"), "^[^:]*:(.*)")
   local until_ms = now_ms() + HOLD_MS
   repeat
     local app = apps:lookup(slot) or "gone"
-    local mode = string.match(app, "^[^:]*")
+    local mode, is = string.match(app, "^([^:]*):?(.*)")
+    if is ~= asked_for then
+      mode = "gone" -- the slot may be another app's by now
+    end
     if mode ~= "boot" and (mode ~= "serve" or txn.f:nbsrv() > 0) then
       txn:set_var("txn.app", app)
       txn:set_var("txn.mode", mode)

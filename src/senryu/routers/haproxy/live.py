@@ -69,11 +69,22 @@ def slot_with(answer: str, dyno_id: UUID) -> str | None:
     return next(found, None)
 
 
+ASK_BUSY = "show stat -1 2 -1"
+
+
+def busy_slots(answer: str) -> frozenset[str]:
+    """Slots in which somebody is being served or waits, out of `ASK_BUSY`."""
+    return frozenset(column["pxname"] for column in _statistics(answer) if column["scur"] != "0" or column["qcur"] != "0")
+
+
 def requests_on(answer: str, dyno_id: UUID) -> int:
     """How many requests a dyno has, queued ones too, out of `show stat <slot> 4 -1`: CSV under a `# pxname,svname,qcur,…` line."""
-    names, *lines = answer.splitlines() or [""]
-    for line in lines:
-        column = dict(zip(names.lstrip("# ").split(","), line.split(","), strict=False))
-        if column.get("svname", "").endswith(f":{dyno_id}"):
+    for column in _statistics(answer):
+        if column["svname"].endswith(f":{dyno_id}"):
             return int(column["qcur"] or 0) + int(column["scur"] or 0)
     return 0
+
+
+def _statistics(answer: str) -> list[dict[str, str]]:
+    names, *lines = [line for line in answer.splitlines() if line] or [""]
+    return [dict(zip(names.lstrip("# ").split(","), line.split(","), strict=False)) for line in lines]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
@@ -18,7 +19,7 @@ import structlog
 from senryu.core.errors import PlatformError, Unavailable
 from senryu.core.route import RequestLine, Route, Router
 from senryu.routers.haproxy import changes, files
-from senryu.routers.haproxy.live import live_from, questions, requests_on, slot_with
+from senryu.routers.haproxy.live import ASK_BUSY, busy_slots, live_from, questions, requests_on, slot_with
 from senryu.routers.haproxy.requests import request_lines
 from senryu.routers.haproxy.runtime import ask, reload
 from senryu.routers.haproxy.settings import RouterSettings
@@ -66,13 +67,13 @@ class HAProxyRouter(Router):
 
     async def apply(self, route: Route) -> None:
         try:
-            await self._change(lambda live: changes.apply_commands(live, route, self._settings))
+            await self._change(route.app_id, lambda live: changes.apply_commands(live, route, self._settings))
         except changes.NoSlotLeft:
             await self._grow()
-            await self._change(lambda live: changes.apply_commands(live, route, self._settings))
+            await self._change(route.app_id, lambda live: changes.apply_commands(live, route, self._settings))
 
     async def remove(self, app_id: UUID) -> None:
-        await self._change(lambda live: changes.remove_commands(live, app_id, self._settings))
+        await self._change(app_id, lambda live: changes.remove_commands(live, app_id, self._settings))
 
     async def routes(self) -> list[Route]:
         return routes_of(await self._live())
@@ -101,9 +102,13 @@ class HAProxyRouter(Router):
     async def _live(self) -> Live:
         return live_from(await ask(self._settings.socket, questions(self._settings)))
 
-    async def _change(self, commands_for: Callable[[Live], list[changes.Command]]) -> None:
+    async def _change(self, app_id: UUID, commands_for: Callable[[Live], list[changes.Command]]) -> None:
         async with self._turn:
-            commands = commands_for(await self._live())
+            live = await self._live()
+            if live.slot_of(app_id) is None:
+                [answer] = await ask(self._settings.socket, [ASK_BUSY])
+                live = replace(live, busy=busy_slots(answer))
+            commands = commands_for(live)
             if not commands:
                 return
             self._is_saved = False

@@ -35,9 +35,13 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Everything HAProxy says it routes. All keyed by slot, except `hosts`: host → slot; `slots` are all there are."""
+    """Everything HAProxy says it routes, keyed by slot; `hosts` is host → slot.
+
+    `slots` are all there are, `busy` those that still have visitors.
+    """
 
     slots: tuple[str, ...] = ()
+    busy: frozenset[str] = frozenset()
     hosts: Mapping[str, str] = field(default_factory=dict)
     apps: Mapping[str, App] = field(default_factory=dict)
     error_pages: Mapping[str, str] = field(default_factory=dict)

@@ -98,8 +98,11 @@ def _certificate(name: str, key: ec.EllipticCurvePrivateKey, *, issuer: x509.Nam
 
 
 def _is_good(pem: bytes, names: Sequence[str]) -> bool:
-    certificate = x509.load_pem_x509_certificate(pem)
-    alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
     has_names = set(names) <= set(alternatives.get_values_for_type(x509.DNSName))
     return has_names and certificate.not_valid_after_utc - _now() > _RENEW_BEFORE
 
