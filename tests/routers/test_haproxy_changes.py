@@ -18,6 +18,7 @@ from .conftest import Dynos
 from .rig import Dyno, Rig, answer, lines_of, route, running_haproxy, until
 
 pytestmark = pytest.mark.system
+Started = tuple[Rig, HAProxyRouter]
 
 
 async def test_fifty_requests_wait_while_an_app_boots_and_are_all_served(haproxy: Started, dynos: Dynos) -> None:
