@@ -134,7 +134,8 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
         await set_dyno(
             tx, dyno.id, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code, crashes=crashes, **kept
         )
-    await hands.engine.remove(dyno.id)
+    if dyno.kind is not DynoKind.RELEASE:  # the release phase removes its own once it has read all of the output
+        await hands.engine.remove(dyno.id)
 
 
 async def _terminate(dyno: Dyno, app: App, hands: Hands) -> None:

@@ -85,6 +85,7 @@ async def run_release_phase(
                 )
             await _copy_output(dyno, release, output, streams)
             dyno = await supervision.ended(dyno.id, limits.RELEASE_PHASE_TIMEOUT_S + limits.EXIT_GRACE_S * 2)
+        await engine.remove(dyno.id)
         if dyno.exit_code != 0 or dyno.state is not DynoState.COMPLETE:
             how = "was interrupted" if dyno.exit_code is None else f"failed with exit status {dyno.exit_code}"
             failure = f"release command {how}"
