@@ -83,6 +83,35 @@ async def test_a_compressed_push_is_understood(house: House, checkout: Checkout,
     assert house.commits == [commit]
 
 
+@pytest.mark.parametrize("damage", ["flipped", "short", "no pack", "missing base"])
+async def test_a_damaged_pack_is_refused_and_nothing_of_it_kept(
+    house: House, checkout: Checkout, http: httpx.AsyncClient, damage: str
+) -> None:
+    commit = await checkout.commit(a="1" * 5000)
+    body = await push_body(checkout, commit)
+    damaged = {
+        "flipped": body[:-40] + bytes([body[-40] ^ 0xFF]) + body[-39:],
+        "short": body[:-30],
+        "no pack": body[: body.index(b"PACK")],
+        "missing base": body.replace(commit.encode(), b"1" * 40, 1),
+    }[damage]
+    async with http:
+        answer = await http.post("/shop.git/git-receive-pack", auth=AUTH, content=damaged)
+    assert b"ok refs/heads/main" not in answer.content
+    assert house.commits == []
+    assert not (house.repository("shop") / "refs/heads/main").exists()
+    assert list(house.repository("shop").glob("objects/tmp_objdir*")) == []
+
+
+async def test_a_machine_without_git_says_so(house: House, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with http:
+        assert (await http.get("/shop.git/info/refs?service=git-receive-pack", auth=AUTH)).status_code == 200
+        monkeypatch.setattr("senryu.git.repository.Repositories.environment", lambda *_: {"PATH": "/nowhere"})
+        answer = await http.post("/shop.git/git-receive-pack", auth=AUTH, content=b"0000")
+    assert answer.status_code == 503
+    assert "git could not be started" in answer.text
+
+
 async def test_a_compression_bomb_is_cut_off(tmp_path: Path) -> None:
     async with opened(House(), tmp_path / "r", pack_max_bytes=1024 * 1024) as house, client(house) as http:
         bomb = gzip.compress(b"0000" + bytes(100 * 1024 * 1024))

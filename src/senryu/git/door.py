@@ -138,6 +138,9 @@ class GitDoor:
             # Above the limit git itself refuses and says so; a client that sends for ever is cut off a little later.
             body = _body(request, max_bytes=2 * self._pack_max_bytes + GIT_REFS_MAX_BYTES)
             await feed(program, sent.counted(body, RefListBound(GIT_REFS_MAX_BYTES)))
+        except BaseException:
+            receive.answer.discard()
+            raise
         finally:
             if program.stdin:
                 program.stdin.close()

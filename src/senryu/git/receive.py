@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from senryu.core.errors import BadRequest, Conflict, PlatformError
+from senryu.core.errors import BadRequest, Conflict, PlatformError, Unavailable
 from senryu.core.limits import GIT_REFS_MAX_BYTES, PUSH_TIMEOUT_S
 
 from .answer import Answer
@@ -58,7 +58,8 @@ class Receive:
         finally:
             theirs.close()
             ours.close()
-            self.program.cancel()
+            if not self.program.done():
+                self.program.set_exception(Unavailable("git could not be started for this push; push again in a minute."))
             if self._is_deploying:
                 self._deploying.discard(self._target.app_id)
             self.answer.finish()

@@ -87,13 +87,14 @@ choose() {
 
 # fetch NUMBER: lays the buildpack out in $WORK/NUMBER, where it may write (`export` is beside `bin`).
 fetch() {
-  local place="$WORK/$1"
+  local place="$WORK/$1" programs
   mkdir -p "$place"
   case ${KINDS[$1]} in
     built-in) cp -R "$BUILT_IN/${KEYS[$1]}/." "$place" ;;
     *) fetch_outside "$1" "$place" ;;
   esac
-  chmod -f +x "$place"/bin/* || true
+  programs=("$place"/bin/*)
+  [ ${#programs[@]} -eq 0 ] || chmod +x "${programs[@]}"
   [ -f "$place/bin/compile" ] || fail "${NAMES[$1]} is no buildpack: it has no bin/compile. Give the address of a classic buildpack."
 }
 
