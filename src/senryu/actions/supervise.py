@@ -87,6 +87,7 @@ class Supervisor:
         self._phases: dict[UUID, UUID] = {}
         self._one_offs: set[UUID] = set()
         self._changed = asyncio.Condition()
+        self._changes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_ready = asyncio.Event()
 
@@ -245,6 +246,7 @@ class Supervisor:
 
     async def _notify(self) -> None:
         async with self._changed:
+            self._changes += 1
             self._changed.notify_all()
 
     async def _load(self, app_id: UUID) -> tuple[App, Wanted, dict[str, ProcessType], list[Dyno], list[str]]:
@@ -329,6 +331,7 @@ class Supervisor:
         """See Supervision."""
         deadline = self._clock.monotonic() + timeout_s
         while True:
+            since = self._changes
             _, wanted, _, dynos, _ = await self._load(release.app_id)
             async with self._db.reading() as tx:
                 now = await find_release(tx, release.app_id, release.id, vault=self._vault)
@@ -345,7 +348,7 @@ class Supervisor:
                 return f"{crashed.name} crashed during boot" + (
                     f" (exit status {crashed.exit_code})" if crashed.exit_code is not None else ""
                 )
-            if not await self._wait_for_change(deadline):
+            if not await self._wait_for_change(since, deadline):
                 return "its web dynos are not up yet"
 
     def _is_routed(self, app_id: UUID, web: list[Dyno]) -> bool:
@@ -358,34 +361,36 @@ class Supervisor:
         deadline = self._clock.monotonic() + timeout_s
         self.wake(release.app_id)
         while True:
+            since = self._changes
             async with self._db.reading() as tx:
                 now = await find_release(tx, release.app_id, release.id, vault=self._vault)
             if now is None:
                 raise NotFound("The app was destroyed meanwhile.")
             if now.status is not ReleaseStatus.PENDING:
                 return now
-            if not await self._wait_for_change(deadline):
+            if not await self._wait_for_change(since, deadline):
                 raise Unavailable(f"The release phase of v{release.version} is still running; see `senryu releases:output`.")
 
     async def ended(self, dyno_id: UUID, timeout_s: float) -> Dyno:
         """See Supervision."""
         deadline = self._clock.monotonic() + timeout_s
         while True:
+            since = self._changes
             async with self._db.reading() as tx:
                 dyno = await find_dyno(tx, dyno_id)
             if dyno is None:
                 raise NotFound("Couldn't find that dyno; its app was destroyed.")
             if dyno.ended_at is not None:
                 return dyno
-            if not await self._wait_for_change(deadline):
+            if not await self._wait_for_change(since, deadline):
                 raise Unavailable(f"{dyno.name} is still running.")
 
-    async def _wait_for_change(self, deadline: float) -> bool:
-        """Waits for any app to change, at most a second; whether there is time left."""
+    async def _wait_for_change(self, since: int, deadline: float) -> bool:
+        """Waits until any app changed after the look that saw `since`, at most a second; whether there is time left."""
         left_s = deadline - self._clock.monotonic()
         if left_s <= 0:
             return False
         async with self._changed:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), min(left_s, 1.0))
+                await asyncio.wait_for(self._changed.wait_for(lambda: self._changes != since), min(left_s, 1.0))
         return True
