@@ -56,10 +56,6 @@ class Settings:
         """Where visitors reach an app."""
         return f"http://{app_name}.{self.domain}{_suffix(self.port, 80)}/"
 
-    def git_url(self, app_name: str) -> str:
-        """Where pushes go."""
-        return f"{self.api_url}/{app_name}.git"
-
 
 def _suffix(port: int, default: int) -> str:
     return "" if port == default else f":{port}"

@@ -23,6 +23,7 @@ from ..store.apps import list_apps
 from ..store.stacks import list_stacks
 from .auth import AppDep, Caller, CallerDep, OwnedAppDep, PlatformDep
 from .body import flag, json_body, named, text
+from .links import origin
 from .parts import iso, waking
 from .ranges import listed
 from .regions import REGION
@@ -47,7 +48,7 @@ def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str] |
         "create_status": "complete",
         "created_at": iso(app.created_at),
         "generation": {"name": "cedar"},
-        "git_url": platform.settings.git_url(app.name),
+        "git_url": f"{origin(platform)}/{app.name}.git",
         "id": str(app.id),
         "internal_routing": None,
         "locked": False,

@@ -29,7 +29,7 @@ from ..store.builds import find_build, list_builds
 from ..store.sources import create_source
 from .auth import AppDep, CallerDep, PlatformDep
 from .body import json_body, text
-from .links import UPLOAD_S, opened, signed, stream_url
+from .links import UPLOAD_S, opened, origin, signed, stream_url
 from .parts import deploying, iso
 from .ranges import listed
 
@@ -114,9 +114,8 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
 
 async def _source_key(url: str, build_id: UUID, platform: Platform) -> str:
     """The blob behind a source's address: one uploaded here, or fetched from elsewhere."""
-    own = f"{platform.settings.api_url}/senryu/sources/"
     path = re.sub(r"^https?://[^/]+", "", url)
-    if url.startswith(own) or path.startswith("/senryu/sources/"):
+    if path.startswith("/senryu/sources/"):
         source_id = opened("source-get", path.rsplit("/", 1)[-1], platform)
         return _blob_key(source_id)
     return await fetch_source(url, f"sources/{build_id}", blobs=platform.blobs)
@@ -163,7 +162,7 @@ async def create_source_(request: Request, caller: CallerDep, platform: Platform
     id = uuid4()
     async with platform.db.transaction() as tx:
         await create_source(tx, id, caller.account.id, platform.clock.now())
-    base = f"{platform.settings.api_url}/senryu/sources"
+    base = f"{origin(platform)}/senryu/sources"
     blob = {
         "get_url": f"{base}/{signed('source-get', id, UPLOAD_S, platform)}",
         "put_url": f"{base}/{signed('source-put', id, UPLOAD_S, platform)}",

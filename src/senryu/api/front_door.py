@@ -27,6 +27,7 @@ from . import (
     slugs,
 )
 from .auth import Allowance, PlatformDep
+from .links import Origins
 from .rendezvous import Rendezvous
 from .transport import ETags, RequestIds
 
@@ -89,6 +90,7 @@ def front_door(platform: Platform) -> FastAPI:
         api.include_router(router)
     api.add_middleware(ETags)
     api.add_middleware(RequestIds)
+    api.add_middleware(Origins)
     return api
 
 

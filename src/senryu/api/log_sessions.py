@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from ..core import limits
-from .log_stream import LogSession, opened, signed, sse
 from .auth import AppDep, PlatformDep
 from .body import flag, json_body, number, text
+from .links import origin
+from .log_stream import LogSession, opened, signed, sse
 
 router = APIRouter()
 
@@ -33,7 +34,7 @@ async def create(request: Request, app: AppDep, platform: PlatformDep) -> JSONRe
         source=text(body, "source", most=63) or None,
         dyno=text(body, "dyno", most=80) or text(body, "dyno_name", most=80) or text(body, "type", most=80) or None,
     )
-    url = f"{platform.settings.api_url}/senryu/logs/{signed(session, platform.signing_key)}"
+    url = f"{origin(platform)}/senryu/logs/{signed(session, platform.signing_key)}"
     iso = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return JSONResponse({"created_at": iso, "id": str(app.id), "logplex_url": url, "updated_at": iso}, 201)
 

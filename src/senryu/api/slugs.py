@@ -21,7 +21,7 @@ from ..store.builds import find_slug
 from .apps import stack_id
 from .auth import AppDep, PlatformDep
 from .body import json_body, text
-from .links import UPLOAD_S, opened, signed
+from .links import UPLOAD_S, opened, origin, signed
 from .parts import iso
 
 router = APIRouter()
@@ -35,7 +35,7 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
 
 def shown_slug(slug: Slug, platform: Platform, *, method: str = "get") -> dict[str, Any]:
     """The schema's `slug`."""
-    url = f"{platform.settings.api_url}/senryu/slugs/{signed(f'slug-{method}', slug.id, UPLOAD_S, platform)}?app={slug.app_id}"
+    url = f"{origin(platform)}/senryu/slugs/{signed(f'slug-{method}', slug.id, UPLOAD_S, platform)}?app={slug.app_id}"
     return {
         "blob": {"method": method, "url": url},
         "buildpack_provided_description": slug.buildpack_provided_description,
