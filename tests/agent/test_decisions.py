@@ -46,6 +46,7 @@ PLACE = bundle.Place(
     nofile_hard=4096,
     binds=[("/usr", "/usr", False), ("/h/mount0", "/cache", True)],
     has_unified_cgroups=False,
+    has_swap_limit=True,
 )
 
 

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from senryu.core.dyno import BASE_ENV
-from senryu.core.errors import Unavailable
+from senryu.core.errors import Invalid, Unavailable
 from senryu.core.limits import MIB
 from senryu.engines.container import ContainerEngine
 
@@ -234,6 +234,27 @@ async def test_the_platforms_user_and_nobody_else_may_speak_to_the_agent(agent: 
             assert done.stdout.splitlines() == ["['run.1']", "['for the platform only']"]
         else:
             assert "does not answer" in done.stderr
+
+
+async def test_starts_that_fail_and_clients_that_leave_cost_nothing(agent: Agent, engine: ContainerEngine) -> None:
+    assert agent.process is not None
+    files = Path(f"/proc/{agent.process.pid}/fd")
+    waiting = one_off("sleep 1000", stdin=True)
+    await engine.start(waiting)
+    terminal = await engine.attach(waiting.id)
+    await result(engine, "true")
+    before = len(list(files.iterdir()))
+    for _ in range(5):
+        with pytest.raises(Invalid):
+            await engine.start(one_off("true", stack="heroku-99"))
+        for call in (terminal.exit_status(), anext(engine.changes()), anext(engine.changes())):
+            left = asyncio.ensure_future(call)
+            await asyncio.sleep(0.01)
+            left.cancel()
+    async with asyncio.timeout(DEADLINE_S):
+        while len(list(files.iterdir())) > before:
+            await asyncio.sleep(0.02)
+    await terminal.close()
 
 
 def _ask_raw(agent: Agent, sent: bytes) -> bytes:

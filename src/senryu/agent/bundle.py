@@ -55,6 +55,7 @@ class Place:
     nofile_hard: int
     binds: Sequence[tuple[str, str, bool]]
     has_unified_cgroups: bool
+    has_swap_limit: bool
 
 
 def configuration(order: DynoOrder, place: Place) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def configuration(order: DynoOrder, place: Place) -> dict[str, Any]:
                 *({"type": kind} for kind in ("pid", "mount", "uts", "ipc", "cgroup")),
                 {"type": "network", "path": place.network},
             ],
-            "resources": _resources(order, place.has_unified_cgroups),
+            "resources": _resources(order, place),
             "maskedPaths": _MASKED,
             "readonlyPaths": _READ_ONLY,
             "seccomp": seccomp.profile(),
@@ -128,15 +129,15 @@ def process(
     return wanted
 
 
-def _resources(order: DynoOrder, has_unified_cgroups: bool) -> dict[str, Any]:
+def _resources(order: DynoOrder, place: Place) -> dict[str, Any]:
     killed_at_bytes = int(order.memory_bytes * MEMORY_KILL_RATIO)
     resources: dict[str, Any] = {
-        "memory": {"limit": killed_at_bytes, "swap": killed_at_bytes},
+        "memory": {"limit": killed_at_bytes} | ({"swap": killed_at_bytes} if place.has_swap_limit else {}),
         "cpu": {"shares": order.cpu_shares},
         "pids": {"limit": order.pids},
         "devices": [{"allow": False, "access": "rwm"}],
     }
-    if has_unified_cgroups:
+    if place.has_unified_cgroups:
         resources["unified"] = {"memory.oom.group": "1"}
     return resources
 

@@ -23,6 +23,13 @@ def is_v2() -> bool:
     return (_ROOT / "cgroup.controllers").exists()
 
 
+def has_swap_limit() -> bool:
+    """Whether the kernel counts swap by group; some distributions boot without."""
+    if is_v2():
+        return any(_ROOT.glob("*/memory.swap.max"))
+    return (_ROOT / "memory" / "memory.memsw.limit_in_bytes").exists()
+
+
 class Cgroup:
     """The control group of one dyno."""
 

@@ -45,23 +45,10 @@ async def run(request: protocol.RunInside, dyno: Dyno, site: Site, channel: Chan
             finally:
                 for file in files:
                     os.close(file)
-            status = await _status_or_hangup(command, channel)
+            status = await channel.while_open(command.wait())
         finally:
             await asyncio.shield(asyncio.to_thread(command.hang_up))
-    if status is not None:
-        await channel.send(protocol.encoded(protocol.Exited(status)))
-
-
-async def _status_or_hangup(command: _Command, channel: Channel) -> int | None:
-    ended = asyncio.ensure_future(command.wait())
-    gone = asyncio.ensure_future(channel.closed())
-    try:
-        await asyncio.wait([ended, gone], return_when=asyncio.FIRST_COMPLETED)
-        return ended.result() if ended.done() else None
-    finally:
-        for task in (ended, gone):
-            task.cancel()
-        await asyncio.gather(ended, gone, return_exceptions=True)
+    await channel.send(protocol.encoded(protocol.Exited(status)))
 
 
 class _Command:

@@ -46,11 +46,10 @@ def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> recor
     with ExitStack() as undo, ExitStack() as temporary:
         undo.callback(network.uncable, lot, index)
         undo.callback(discard, home, order.id)
+        temporary.callback(lambda: os.close(namespace()))
         _make_directories(home, order.id)
         place = _place(order, index, slug, site, temporary)
-        network_fd = namespace()
-        temporary.callback(os.close, network_fd)
-        place = replace(place, network=f"/proc/{os.getpid()}/fd/{network_fd}")
+        place = replace(place, network=f"/proc/{os.getpid()}/fd/{namespace()}")
         configuration = bundle.configuration(order, place)
         record.replace(directory / "config.json", json.dumps(configuration).encode())
         undo.callback(shim.delete, home, order.id)
@@ -124,6 +123,7 @@ def _place(order: DynoOrder, index: int, slug: Path | None, site: Site, temporar
         nofile_hard=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         binds=binds,
         has_unified_cgroups=cgroup.is_v2(),
+        has_swap_limit=cgroup.has_swap_limit(),
     )
 
 

@@ -70,7 +70,7 @@ def take_down(lot: Lot, kept: Path, *, is_last: bool) -> None:
 def cable(lot: Lot, index: int) -> Callable[[], int]:
     """Starts to make a network namespace with address `index` of the lot, cabled to the host.
 
-    Gives a function that waits for it and gives the open namespace; it raises Unavailable.
+    Gives a function that waits for it and gives the open namespace, always the same one; it raises Unavailable.
     """
     answers: SimpleQueue[int | BaseException] = SimpleQueue()
 
@@ -83,6 +83,7 @@ def cable(lot: Lot, index: int) -> Callable[[], int]:
 
     def namespace() -> int:
         answer = answers.get(timeout=AGENT_TIMEOUT_S)
+        answers.put(answer)  # whoever gives up on the dyno asks again, to close it
         if isinstance(answer, BaseException):
             raise Unavailable(f"The network of the dyno could not be made: {answer}.") from answer
         return answer

@@ -15,6 +15,7 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,80}")
 _ENV_MAX_BYTES = 1 * MIB
 _COMMAND_MAX_BYTES = 128 * 1024 - 1  # execve(2): one argument
 _NOT_OVER = ("/proc", "/sys", "/dev", "/etc", "/usr", "/run")
+_NOT_AT = ("/", "/app", "/tmp", "/var", "/var/tmp")
 _RANGES = {
     "memory_bytes": (4 * MIB, 1024 * GIB),
     "cpu_shares": (2, 262_144),
@@ -57,12 +58,7 @@ def is_stack_name(name: str) -> bool:
 
 def is_mount_target(target: str) -> bool:
     """Whether something may be mounted at `target` in a build container."""
-    plain = (
-        target.startswith("/")
-        and not target.startswith("//")
-        and posixpath.normpath(target) == target
-        and target not in ("/", "/app", "/tmp", "/var", "/var/tmp")
-    )
+    plain = target.startswith("/") and not target.startswith("//") and posixpath.normpath(target) == target and target not in _NOT_AT
     return plain and not any(target == place or target.startswith(place + "/") for place in _NOT_OVER)
 
 

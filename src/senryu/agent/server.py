@@ -14,6 +14,7 @@ from senryu.core.errors import Invalid, NotFound, PlatformError
 from senryu.core.limits import AGENT_TIMEOUT_S
 
 from . import inside, protocol, stack_import
+from .dyno import Dyno
 from .dynos import Dynos
 from .launch import Site
 from .wire import Channel, Closed, TooLarge, peer_uid
@@ -71,7 +72,7 @@ class Server:
             case protocol.ListDynos():
                 return await _say(channel, protocol.Dynos(self._dynos.observed()))
             case protocol.Watch():
-                return await self._watch(channel)
+                return await channel.while_open(self._tell(channel))
             case protocol.Attach(dyno_id=dyno_id):
                 return await self._attach(dyno_id, channel)
             case protocol.AwaitEnd(dyno_id=dyno_id):
@@ -83,12 +84,6 @@ class Server:
             case protocol.ImportStack(name=name, source=source):
                 await asyncio.to_thread(stack_import.import_stack, name, source, self._site.home)
         return await _say(channel, protocol.Done())
-
-    async def _watch(self, channel: Channel) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(self._tell(channel), name="watch")
-            await channel.closed()
-            telling.cancel()
 
     async def _tell(self, channel: Channel) -> None:
         async for dyno in self._dynos.watch():
@@ -105,10 +100,7 @@ class Server:
 
     async def _await_end(self, dyno_id: UUID, channel: Channel) -> None:
         dyno = self._dynos.get(dyno_id)
-        async with asyncio.TaskGroup() as tasks:
-            gone = tasks.create_task(channel.closed(), name="peer")
-            await dyno.ended.wait()
-            gone.cancel()
+        await channel.while_open(_ended(dyno))
         await _say(channel, protocol.Exited(dyno.exit_status or 0))
 
     async def _open_output(self, dyno_id: UUID, channel: Channel) -> None:
@@ -137,6 +129,10 @@ def listen(site: Site) -> socket.socket:
     listener.listen(128)
     listener.setblocking(False)
     return listener
+
+
+async def _ended(dyno: Dyno) -> None:
+    await dyno.ended.wait()
 
 
 async def _say(channel: Channel, answer: protocol.Answer, files: Sequence[int] = ()) -> None:

@@ -6,10 +6,13 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 _LENGTH = struct.Struct("!I")
 _FDS_MAX = 4
+
+T = TypeVar("T")
 
 
 class Closed(Exception):
@@ -54,9 +57,19 @@ class Channel:
                 os.close(file)
             raise
 
-    async def closed(self) -> None:
-        """Waits until the other end goes away (or says something it may not)."""
-        await ready(self._socket.fileno())
+    async def while_open(self, work: Coroutine[Any, Any, T]) -> T:
+        """Does `work` as long as the other end is there (and silent). Raises: Closed, the work cancelled, when it goes away first."""
+        working = asyncio.ensure_future(work)
+        gone = asyncio.ensure_future(ready(self._socket.fileno()))
+        try:
+            await asyncio.wait([working, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Closed
+            return working.result()
+        finally:
+            for task in (working, gone):
+                task.cancel()
+            await asyncio.gather(working, gone, return_exceptions=True)
 
     def close(self) -> None:
         """Ends the connection."""
