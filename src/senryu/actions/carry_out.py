@@ -139,18 +139,19 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
 
 
 async def _terminate(dyno: Dyno, app: App, hands: Hands) -> None:
-    async with hands.db.transaction() as tx:
-        await set_dyno(tx, dyno.id, stopped_at=hands.clock.now())
     texts = [_WHY[dyno.retiring]] if dyno.retiring in ("release", "restart", "stop") else []
     await _say(app, dyno, hands, *texts, "Stopping all processes with SIGTERM")
+    # The signal first: a death between leaves a record that has it sent again, not one that says it was sent and is wrong.
     await hands.engine.signal(dyno.id, "TERM")
+    async with hands.db.transaction() as tx:
+        await set_dyno(tx, dyno.id, stopped_at=hands.clock.now())
 
 
 async def _kill(dyno: Dyno, reason: str, app: App, hands: Hands) -> None:
-    async with hands.db.transaction() as tx:
-        await set_dyno(tx, dyno.id, killed_at=hands.clock.now())
     await _say(app, dyno, hands, codes.R10 if reason == "R10" else codes.R12, "Stopping process with SIGKILL")
     await hands.engine.signal(dyno.id, "KILL")
+    async with hands.db.transaction() as tx:
+        await set_dyno(tx, dyno.id, killed_at=hands.clock.now())
 
 
 async def forget(dyno: Dyno, hands: Hands) -> None:
