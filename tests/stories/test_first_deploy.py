@@ -92,10 +92,15 @@ async def test_a_request_that_never_ends_holds_an_old_dyno_for_30_s_at_most(hous
     house.router.active[old.order.id] = 1
     await house.deploy("stuck", "web: new")
     await eventually(lambda: _draining(house, "stuck"))
-    await _pass(house, app["id"], limits.DRAIN_TIMEOUT_S + 1, lambda: old.signals == ["TERM"])
+    await _pass(house, app["id"], limits.DRAIN_TIMEOUT_S + 1, lambda: _is_told(house, "stuck", old))
+    assert old.signals == ["TERM"]
     await _pass(house, app["id"], limits.EXIT_GRACE_S + 1, lambda: old.signals == ["TERM", "KILL"])
     await house.settle("stuck")
     assert any(line.startswith("heroku[web.1]: Error R12 (Exit timeout)") for line in await house.log_of(app["id"]))
+
+
+async def _is_told(house: House, app: str, dyno: Running) -> bool:
+    return any(record.id == dyno.order.id and record.stopped_at is not None for record in await house.dynos(app))
 
 
 async def _pass(house: House, app_id: str, delay_s: float, until: Callable[[], Any]) -> None:

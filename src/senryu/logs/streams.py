@@ -65,7 +65,7 @@ class FileStreams:
             raise NotFound("There is no output yet; try again in a moment.")
         with log.open("rb") as file:
             while True:
-                is_done = self._is_done(stream_id)
+                is_done = self._is_done(stream_id) or not log.exists()  # forgotten while it was read
                 event = self._changed.setdefault(stream_id, asyncio.Event())
                 while chunk := file.read(_CHUNK_BYTES):
                     yield chunk
