@@ -36,6 +36,7 @@ from senryu.core.release import Release
 from senryu.core.route import Route
 from senryu.core.slug import BlobStore, slug_key
 from senryu.engines.memory import MemoryEngine, Running
+from senryu.git.repository import Repositories
 from senryu.logs.intake import Intake
 from senryu.logs.memory import MemoryLogs
 from senryu.logs.streams import FileStreams
@@ -340,6 +341,7 @@ async def house_at(home: Path, empty_database: Path) -> AsyncIterator[House]:
             vault=vault,
             signing_key=b"k" * 32,
             blobs=blobs,
+            repositories=Repositories(home / "repos"),
             builder=builder,
             engine=engine,
             output=engine,

@@ -12,6 +12,7 @@ from .core.formation import Supervision
 from .core.log_line import LogReader, LogWriter
 from .core.route import Router
 from .core.slug import BlobStore
+from .core.source import Repositories
 from .store.database import Database
 from .store.vault import Vault
 
@@ -25,6 +26,7 @@ class Platform:
     vault: Vault
     signing_key: bytes
     blobs: BlobStore
+    repositories: Repositories
     builder: Builder
     engine: Engine
     output: OutputReader

@@ -19,12 +19,13 @@ from typing import TextIO
 import structlog
 import uvicorn
 
+from .actions.destroy import clear_all_away
 from .actions.push import authorize_push, push
 from .actions.recover import recover
 from .actions.retain import retain
 from .actions.supervise import Supervisor
 from .api.front_door import front_door, open_terminals
-from .api.parts import deploying
+from .api.parts import clearing, deploying
 from .api.rendezvous import Rendezvous
 from .blobs.disk import DiskBlobStore
 from .builders.container import ContainerBuilder
@@ -33,6 +34,7 @@ from .core.codes import router_line
 from .core.errors import NotFound, PlatformError
 from .engines.container import ContainerEngine
 from .git.door import GitDoor
+from .git.repository import Repositories
 from .git.target import Output, PushTarget
 from .install.prepare import router_settings
 from .logs.history import FileLogs
@@ -125,12 +127,13 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             )
         )
         supervisor.undertake("retain", retain(db=db, vault=vault, blobs=blobs, streams=streams, clock=clock))
-        yield Platform(
+        platform = Platform(
             settings=settings,
             db=db,
             vault=vault,
             signing_key=signing_key(home / "secrets" / "signing.key"),
             blobs=blobs,
+            repositories=Repositories(home / "repos"),
             builder=builder,
             engine=engine,
             output=engine,
@@ -141,6 +144,8 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             supervision=supervisor,
             clock=clock,
         )
+        supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
+        yield platform
 
 
 def git_door(platform: Platform) -> GitDoor:

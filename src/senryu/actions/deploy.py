@@ -59,7 +59,7 @@ async def deploy(
         timing = {"build_s": build_s, "release_s": released_s, "roll_out_s": clock.monotonic() - began - build_s - released_s}
         await _judge(made, trouble, timing, say, web_url, db=db, vault=parts["vault"], clock=clock)
     except PlatformError as problem:
-        await say(f" !     {problem.message}\n")
+        await streams.append(done.id, f" !     {problem.message}\n".encode())  # the pusher is told by whoever called
         raise
     finally:
         await streams.finish(done.id)

@@ -2,53 +2,85 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+from uuid import UUID
+
 from ..core.app import App
 from ..core.build import Builder, Streams
+from ..core.clock import Clock
 from ..core.dyno import Engine
+from ..core.errors import NotFound
 from ..core.formation import Supervision
 from ..core.log_line import LogReader
 from ..core.route import Router
 from ..core.slug import BlobStore, slug_key
+from ..core.source import Repositories
 from ..store.apps import delete_app, lock_app
 from ..store.builds import kept_checksums, list_builds
 from ..store.database import Database
 from ..store.dynos import list_dynos
 from ..store.releases import list_releases
+from ..store.remains import Remains, forget_remains, list_remains, note_remains
 from ..store.vault import Vault
 from .build import build_task
 
 
-async def destroy(
-    app: App,
-    *,
-    db: Database,
-    vault: Vault,
-    engine: Engine,
-    router: Router,
-    blobs: BlobStore,
-    builder: Builder,
-    streams: Streams,
-    log_reader: LogReader,
-    supervision: Supervision,
-) -> None:
-    """Takes the rows first: from then on the app is gone for everyone, and what a crash leaves behind the sweep finds unwanted."""
-    async with db.transaction() as tx:
-        await lock_app(tx, app.id)
-        dynos = await list_dynos(tx, app.id)
-        builds = await list_builds(tx, app.id)
+class Clearing(TypedDict):
+    """Where an app has things outside the database."""
+
+    db: Database
+    engine: Engine
+    router: Router
+    blobs: BlobStore
+    builder: Builder
+    repositories: Repositories
+    streams: Streams
+    log_reader: LogReader
+
+
+async def destroy(app: App, *, vault: Vault, supervision: Supervision, clock: Clock, **parts: Unpack[Clearing]) -> None:
+    """Takes the rows and notes what they named, in one transaction: from then on the app is gone for everyone.
+
+    What a crash keeps from being cleared away is cleared at the next start. Raises: NotFound when another call came first.
+    """
+    async with parts["db"].transaction() as tx:
+        if await lock_app(tx, app.id) is None:
+            raise NotFound(f"{app.name} is destroyed already.")
+        builds = [build.id for build in await list_builds(tx, app.id)]
         releases = await list_releases(tx, app.id, vault=vault)
+        checksums = {release.slug_checksum for release in releases if release.slug_checksum}
+        dynos = [dyno.id for dyno in await list_dynos(tx, app.id)]
+        left = Remains(app.id, tuple(checksums), (*builds, *(release.id for release in releases)), tuple(dynos))
+        await note_remains(tx, left, clock.now())
         await delete_app(tx, app.id)
-    for build in builds:
-        supervision.cancel(build_task(build.id))
+    for build_id in builds:
+        supervision.cancel(build_task(build_id))
     supervision.wake(app.id)
-    await router.remove(app.id)
-    for dyno in dynos:
-        await engine.remove(dyno.id)
-    async with db.reading() as tx:
+    await clear_away(left, **parts)
+
+
+async def clear_away(left: Remains, **parts: Unpack[Clearing]) -> None:
+    """Deletes what a destroyed app left. May be repeated."""
+    app_id: UUID = left.app_id
+    await parts["router"].remove(app_id)
+    for dyno_id in left.dynos:
+        await parts["engine"].remove(dyno_id)
+    async with parts["db"].reading() as tx:
         kept = await kept_checksums(tx)
-    for checksum in {release.slug_checksum for release in releases if release.slug_checksum} - kept:
-        await blobs.delete(slug_key(checksum))
-    for stream_id in [build.id for build in builds] + [release.id for release in releases]:
-        await streams.forget(stream_id)
-    await builder.purge_cache(app.id)
-    await log_reader.forget(app.id)
+    for checksum in set(left.checksums) - kept:
+        await parts["blobs"].delete(slug_key(checksum))
+    for stream_id in left.streams:
+        await parts["streams"].forget(stream_id)
+    await parts["builder"].purge_cache(app_id)
+    await parts["repositories"].remove(app_id)
+    await parts["log_reader"].forget(app_id)
+    async with parts["db"].transaction() as tx:
+        await forget_remains(tx, app_id)
+
+
+async def clear_all_away(**parts: Unpack[Clearing]) -> None:
+    """Clears away after destructions that a crash interrupted."""
+    async with parts["db"].reading() as tx:
+        found = await list_remains(tx)
+    for left in found:
+        await clear_away(left, **parts)

@@ -29,7 +29,7 @@ def clean(home: Home) -> None:
         cgroup.end_shims(our_lot)
         cgroup.remove_group(f"/{our_lot.cgroup}")
         is_last = lot.release(our_lot, home.root)
-        network.take_down(our_lot, home.agent / "ip_forward", is_last=is_last)
+        network.take_down(our_lot, is_last=is_last)
         for directory in (home.disks, home.runtime):
             shutil.rmtree(directory, ignore_errors=True)
         home.socket.unlink(missing_ok=True)

@@ -58,7 +58,7 @@ def _run_agent(place: Home) -> None:
         our_lot, is_new = lot.claim(place.agent, place.root)
         if is_new:
             cleanup.forget_owners(place)
-        network.prepare(our_lot, place.agent / "ip_forward")
+        network.prepare(our_lot)
         site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks())
         asyncio.run(_serve(site))
     finally:

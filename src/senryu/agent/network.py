@@ -20,9 +20,10 @@ from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
 from . import firewall, mounts
-from .lot import Lot
+from .lot import CLAIMS, Lot
 
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+_FORWARD_BEFORE = CLAIMS / "ip_forward"  # the machine's, not one home's: whoever leaves last puts it back
 _SCOPE_LINK = 253
 _RESOLV_CONFS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
@@ -35,8 +36,8 @@ def resolvers() -> list[str]:
     return []
 
 
-def prepare(lot: Lot, kept: Path) -> None:
-    """The gateway address, forwarding and the rules of a lot. Idempotent. `kept` is where the former forwarding switch is written."""
+def prepare(lot: Lot) -> None:
+    """The gateway address, forwarding and the rules of a lot. Idempotent."""
     with IPRoute() as netlink:
         if not netlink.link_lookup(ifname=lot.gateway_link):
             netlink.link("add", ifname=lot.gateway_link, kind="bridge")  # without ports: it only holds the address
@@ -48,12 +49,12 @@ def prepare(lot: Lot, kept: Path) -> None:
         netlink.route("replace", dst=str(lot.subnet), type="unreachable")
     before = _FORWARD.read_text().strip()
     if before != "1":
-        kept.write_text(before)
+        _FORWARD_BEFORE.write_text(before)
         _FORWARD.write_text("1")
     _nft(firewall.script(lot, resolvers()))
 
 
-def take_down(lot: Lot, kept: Path, *, is_last: bool) -> None:
+def take_down(lot: Lot, *, is_last: bool) -> None:
     """Undoes `prepare`; forwarding goes back to what it was when no other lot needs it."""
     _nft(firewall.removal(lot))
     with IPRoute() as netlink:
@@ -63,8 +64,9 @@ def take_down(lot: Lot, kept: Path, *, is_last: bool) -> None:
                 _delete(netlink, name)
         with contextlib.suppress(NetlinkError):
             netlink.route("del", dst=str(lot.subnet), type="unreachable")
-    if is_last and kept.exists():
-        _FORWARD.write_text(kept.read_text())
+    if is_last and _FORWARD_BEFORE.exists():
+        _FORWARD.write_text(_FORWARD_BEFORE.read_text())
+        _FORWARD_BEFORE.unlink()
 
 
 def cable(lot: Lot, index: int) -> Callable[[], int]:

@@ -24,7 +24,7 @@ from ..store.stacks import list_stacks
 from .auth import AppDep, Caller, CallerDep, OwnedAppDep, PlatformDep
 from .body import flag, json_body, named, text
 from .links import origin
-from .parts import iso, waking
+from .parts import clearing, iso, waking
 from .ranges import listed
 from .regions import REGION
 
@@ -136,16 +136,5 @@ def _owner_renames(app: App, caller: Caller, name: str | None) -> None:
 async def delete(app: OwnedAppDep, platform: PlatformDep) -> JSONResponse:
     """Delete."""
     answer = await _one(app, platform)
-    await destroy(
-        app,
-        db=platform.db,
-        vault=platform.vault,
-        engine=platform.engine,
-        router=platform.router,
-        blobs=platform.blobs,
-        builder=platform.builder,
-        streams=platform.streams,
-        log_reader=platform.log_reader,
-        supervision=platform.supervision,
-    )
+    await destroy(app, vault=platform.vault, supervision=platform.supervision, clock=platform.clock, **clearing(platform))
     return JSONResponse(answer)

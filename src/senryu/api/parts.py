@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from ..actions.destroy import Clearing
 from ..actions.parts import Deploying, Releasing, Telling, Waking
 from ..platform import Platform
 
@@ -26,6 +27,20 @@ def releasing(platform: Platform) -> Releasing:
 def deploying(platform: Platform) -> Deploying:
     """See Deploying."""
     return Deploying(**releasing(platform), builder=platform.builder, streams=platform.streams)
+
+
+def clearing(platform: Platform) -> Clearing:
+    """See Clearing."""
+    return Clearing(
+        db=platform.db,
+        engine=platform.engine,
+        router=platform.router,
+        blobs=platform.blobs,
+        builder=platform.builder,
+        repositories=platform.repositories,
+        streams=platform.streams,
+        log_reader=platform.log_reader,
+    )
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -6,6 +6,8 @@ Source: schema `source`; https://devcenter.heroku.com/articles/build-and-release
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +17,10 @@ class Source:
     key: str
     version: str | None = None
     version_description: str | None = None
+
+
+class Repositories(Protocol):
+    """The apps' git repositories, as far as the rest of the house is concerned."""
+
+    async def remove(self, app_id: UUID) -> None:
+        """Deletes an app's repository. Idempotent."""

@@ -60,7 +60,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         Service(
             "router",
             "Senryu router: HAProxy",
-            ("/usr/sbin/haproxy", "-W", "-db", "-S", f"{home}/run/haproxy-master.sock", "-f", f"{home}/router/haproxy.cfg"),
+            ("/usr/sbin/haproxy", "-W", "-db", "-S", f"{home}/run/haproxy-master.sock,mode,660", "-f", f"{home}/router/haproxy.cfg"),
             ROUTER_USER,
             stdout=home / "router" / "requests.log",
             capabilities=("net_bind_service",) if needs_low_port else (),

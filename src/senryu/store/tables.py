@@ -264,4 +264,15 @@ sources = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+# What a destroyed app left outside the database, until it is cleared away. No reference to apps: the row is gone.
+remains = Table(
+    "remains",
+    metadata,
+    Column("app_id", Uuid, primary_key=True),
+    Column("checksums", JSON, nullable=False),
+    Column("streams", JSON, nullable=False),
+    Column("dynos", JSON, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
 Index("ix_releases_app_id_status", releases.c.app_id, releases.c.status)

@@ -37,6 +37,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_invitations_token_hash")),
     )
     op.create_table(
+        "remains",
+        sa.Column("app_id", sa.Uuid(), nullable=False),
+        sa.Column("checksums", sa.JSON(), nullable=False),
+        sa.Column("streams", sa.JSON(), nullable=False),
+        sa.Column("dynos", sa.JSON(), nullable=False),
+        sa.Column("created_at", tables.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("app_id", name=op.f("pk_remains")),
+    )
+    op.create_table(
         "settings",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
