@@ -44,7 +44,9 @@ class Person:
         done = subprocess.run(
             command, cwd=cwd or self.home, env=self.environment, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
         )
-        assert not check or done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}\n{self.copy.own_log()}"
+        assert not check or done.returncode == 0, (
+            f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}\n{self.copy.own_log()}"
+        )
         return done
 
     def senryu(self, *words: str, **options: Any) -> Done:

@@ -43,7 +43,11 @@ def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, on both loopback addresses."""
     found: list[int] = []
     for port in random.sample(range(19_000, 19_400), 400):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)), socket.create_server(("::1", port), family=socket.AF_INET6):
+        with (
+            contextlib.suppress(OSError),
+            socket.create_server(("127.0.0.1", port)),
+            socket.create_server(("::1", port), family=socket.AF_INET6),
+        ):
             found.append(port)
         if len(found) == count:
             return found
@@ -170,7 +174,9 @@ class Copy:
             texts.append("\n".join([f"--- {service}", *said]))
         return "\n".join(texts)
 
-    def visit(self, host: str, path: str = "/", *, method: str = "GET", headers: dict[str, str] | None = None, timeout_s: float = 90) -> Answer:
+    def visit(
+        self, host: str, path: str = "/", *, method: str = "GET", headers: dict[str, str] | None = None, timeout_s: float = 90
+    ) -> Answer:
         """One request to `host` (an app's name goes without the domain), as a visitor makes it. Status 0: no answer at all."""
         name = host if "." in host or host == "localhost" else f"{host}.localhost"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)

@@ -107,7 +107,12 @@ def test_a_stopped_dyno_ends_and_comes_back(app: App) -> None:
 
 def test_a_dyno_that_crashes_later_is_started_again(make_app: NewApp) -> None:
     app = make_app()
-    app.commit({"app.py": (app.folder / "app.py").read_text() + "", "Procfile": "web: python app.py & sleep 2; [ -e /app/.up ] ; kill $!; exit 5\n"})
+    app.commit(
+        {
+            "app.py": (app.folder / "app.py").read_text() + "",
+            "Procfile": "web: python app.py & sleep 2; [ -e /app/.up ] ; kill $!; exit 5\n",
+        }
+    )
     app.push(check=False)
     log = app.logged("Process exited with status 5")
     assert "State changed from up to crashed" in log
