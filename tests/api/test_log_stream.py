@@ -14,10 +14,10 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from senryu.api.log_stream import LogSession, opened, signed, sse
 from senryu.core.errors import Forbidden, NotFound
 from senryu.core.log_line import LogLine
 from senryu.logs.memory import MemoryLogs
-from senryu.api.log_stream import LogSession, opened, signed, sse
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = bytes(range(32))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from house import House
 from hypothesis import given
 from hypothesis import strategies as st
 
+from house import House
 from senryu.api.ranges import cut, page_of
 from senryu.core.errors import BadRequest
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
+
 from house import House
 
 
@@ -103,7 +104,7 @@ async def test_a_body_that_cannot_be_read_is_refused_in_herokus_form(house: Hous
         assert {"id", "message"} <= answer.json().keys(), body[:40]
 
 
-WRONG = [None, True, 0, 3.5, 10**18, "", "x" * 300, "\u0000", "é²\u2028", [], [1], [None], {}, {"a": {"b": []}}]
+WRONG: list[object] = [None, True, 0, 3.5, 10**18, "", "x" * 300, "\u0000", "é²\u2028", [], [1], [None], {}, {"a": {"b": []}}]
 FIELDS = (
     "name maintenance build_stack stack new_password source_blob process_types release slug commit description env size type attach"
     " stdin columns lines dyno source tail hostname user updates scope expires_in invitation open"
@@ -118,7 +119,7 @@ async def test_no_value_of_a_wrong_type_breaks_anything(house: House, method: st
     sent: list[dict[str, object]] = []
     for value in WRONG:
         sent.append({"source_blob": {"url": value, "version": value}, "updates": [{"type": value, "quantity": value, "buildpack": value}]})
-        sent.append({field: value for field in FIELDS.split()})
+        sent.append(dict.fromkeys(FIELDS.split(), value))
         sent += [{**whole, field: value} for field in FIELDS.split() if value in ("é²\u2028", [None])]
     sent.append({"source_blob": {"url": "http://["}, "updates": [{"buildpack": "http://["}]})
     sent.append({"source_blob": {"url": "http://x:99999/"}, "env": {"COLUMNS": "²", "LINES": "9" * 5000}, "command": "bash"})
@@ -144,7 +145,10 @@ async def test_a_body_of_100_mb_is_cut_off_early(house: House) -> None:
     assert sent < 4 * 1024 * 1024
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/apps/a/b/c/d", "/apps//builds", "/APPS", "/apps/x%00y", "/apps/%ff%fe", "/apps/" + "x" * 5000])
+NOWHERE = ("/nowhere", "/apps/a/b/c/d", "/apps//builds", "/APPS", "/apps/x%00y", "/apps/%ff%fe", "/apps/" + "x" * 5000)
+
+
+@pytest.mark.parametrize("path", NOWHERE)
 async def test_a_path_that_leads_nowhere_is_404(house: House, path: str) -> None:
     answer = await house.client.get(path)
     assert answer.status_code == 404

@@ -10,7 +10,7 @@ from ..core import limits
 from ..core.account import Account
 from ..core.app import App
 from ..core.clock import Clock
-from ..core.errors import NotFound
+from ..core.errors import Forbidden, NotFound
 from ..core.release import Release
 from ..core.slug import BlobStore
 from ..core.source import Source
@@ -24,8 +24,10 @@ from .parts import Deploying
 
 
 async def authorize_push(app_name: str, token: str, *, db: Database, clock: Clock) -> tuple[App, Account]:
-    """The app and the account behind a token, for pushes and fetches alike. Raises: Unauthorized, NotFound."""
-    account, _ = await authenticate(token, db=db, clock=clock)
+    """The app and the account behind a token, for pushes and fetches alike. Raises: Unauthorized, Forbidden, NotFound."""
+    account, authorization = await authenticate(token, db=db, clock=clock)
+    if not {"global", "write", "write-protected"} & set(authorization.scope):
+        raise Forbidden("This token may not push or fetch code; use one with the scope `global` or `write`.")
     async with db.reading() as tx:
         return await app_for(tx, account, app_name), account
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from ..actions.authenticate import authorize, check_password, hash_password
 from ..actions.register import invite_account, register
 from ..core.account import Account, checked_password
-from ..core.errors import Unauthorized
+from ..core.errors import Forbidden, Unauthorized
 from ..store.accounts import find_account, set_registration_open, update_account
 from .auth import Allowance, CallerDep, OperatorDep, PlatformDep, caller
 from .body import flag, json_body, needed_text, text
@@ -106,7 +106,7 @@ async def _is_operator(request: Request) -> bool:
         return False
     try:
         return (await caller(request)).account.is_operator
-    except Unauthorized:
+    except (Unauthorized, Forbidden):
         return False
 
 

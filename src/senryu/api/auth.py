@@ -6,6 +6,7 @@ Source: https://devcenter.heroku.com/articles/platform-api-reference#authenticat
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -72,7 +73,7 @@ def credentials(header: str) -> tuple[str, str]:
 
 
 async def caller(request: Request) -> Caller:
-    """The account behind the request's token. Raises: Unauthorized, RateLimited above 4,500 calls an hour."""
+    """The account behind the request's token. Raises: Unauthorized, RateLimited above 4,500 calls an hour, Forbidden beyond its scope."""
     platform = platform_of(request)
     user, password = credentials(request.headers.get("authorization", ""))
     account, authorization = await authenticate(password or user, db=platform.db, clock=platform.clock)
@@ -81,7 +82,29 @@ async def caller(request: Request) -> Caller:
     request.state.calls_left = max(left, 0)
     if left < 0:
         raise RateLimited("Your account has reached the API rate limit; please wait a few minutes before making new requests.")
+    if not permits(authorization.scope, request.method, request.url.path):
+        raise Forbidden(f"This token's scope ({', '.join(authorization.scope)}) does not allow this; use one with a wider scope.")
     return Caller(account, authorization)
+
+
+def permits(scope: Sequence[str], method: str, path: str) -> bool:
+    """Whether a token's scope reaches as far as a call. `read` and `write` keep out of config vars, releases and what could print them.
+
+    Source: https://devcenter.heroku.com/articles/oauth#scopes
+    """
+    if "global" in scope or path == "/oauth/sessions/~":
+        return True
+    reads = method in ("GET", "HEAD")
+    if path in ("/account", "/users/~"):
+        return reads
+    if path.startswith(("/account", "/oauth/", "/senryu/")):
+        return False
+    parts = path.split("/")
+    is_protected = "config-vars" in parts or "releases" in parts or ("dynos" in parts and method == "POST")
+    enough = {"write-protected"} | ({"read-protected"} if reads else set()) | (set() if is_protected else {"write"})
+    if reads and not is_protected:
+        enough.add("read")
+    return bool(enough & set(scope))
 
 
 CallerDep = Annotated[Caller, Depends(caller)]

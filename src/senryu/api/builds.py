@@ -155,8 +155,13 @@ def _blob_key(source_id: UUID) -> str:
     return f"sources/{source_id}.tgz"
 
 
-@router.post("/sources")
 @router.post("/apps/{app}/sources")
+async def create_source_for(app: AppDep, caller: CallerDep, request: Request, platform: PlatformDep) -> JSONResponse:
+    """Create, as older clients ask: for one app."""
+    return await create_source_(request, caller, platform)
+
+
+@router.post("/sources")
 async def create_source_(request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Create: a place to upload a source tarball to."""
     id = uuid4()

@@ -14,10 +14,10 @@ from fastapi.responses import JSONResponse
 
 from ..actions.authenticate import authenticate, authorize, check_password, fresh_token, hashed_token
 from ..core.account import Account, Authorization
-from ..core.errors import Invalid, NotFound
+from ..core.errors import Forbidden, Invalid, NotFound
 from ..platform import Platform
 from ..store.authorizations import delete_authorization, list_authorizations, update_authorization
-from .auth import Caller, CallerDep, PlatformDep, credentials
+from .auth import Caller, CallerDep, PlatformDep, credentials, permits
 from .body import json_body, number, text
 from .parts import iso
 from .ranges import listed
@@ -52,7 +52,10 @@ async def _account_of(request: Request, platform: Platform) -> Account:
     user, password = credentials(request.headers.get("authorization", ""))
     if "@" in user:
         return await check_password(user, password, db=platform.db, clock=platform.clock, attempts=request.app.state.attempts)
-    return (await authenticate(password or user, db=platform.db, clock=platform.clock))[0]
+    account, authorization = await authenticate(password or user, db=platform.db, clock=platform.clock)
+    if not permits(authorization.scope, request.method, request.url.path):
+        raise Forbidden("This token's scope does not allow making tokens; use one with the scope `global`.")
+    return account
 
 
 @router.post("/oauth/authorizations")

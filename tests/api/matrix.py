@@ -1,0 +1,120 @@
+"""Who may do what: every route of the API in one table, in an order in which all of them can be called one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+PEOPLE = ("owner", "collaborator", "operator", "stranger", "nobody", "bad token", "expired token")
+
+# What each kind of route answers people who are not let through; who is not named is let through.
+REFUSALS: dict[str, dict[str, int]] = {
+    "public": {},
+    "account": {"nobody": 401, "bad token": 401, "expired token": 401},
+    "member": {"nobody": 401, "bad token": 401, "expired token": 401, "operator": 404, "stranger": 404},
+    "owner": {"nobody": 401, "bad token": 401, "expired token": 401, "operator": 404, "stranger": 404, "collaborator": 403},
+    "operator": {"nobody": 401, "bad token": 401, "expired token": 401, "owner": 403, "stranger": 403, "collaborator": 403},
+    "signed": dict.fromkeys(PEOPLE, 404),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route: its kind, a path with everything filled in, and what those who may are answered."""
+
+    kind: str
+    method: str
+    route: str
+    path: str
+    answer: int
+    body: Any = None
+
+
+def _row(kind: str, method: str, route: str, answer: int, body: Any = None, **named: str) -> Row:
+    path = route.replace("{app}", "shared")
+    for name, value in named.items():
+        path = path.replace("{" + name + "}", value)
+    return Row(kind, method, route, path, answer, body)
+
+
+_NONE = "00000000-0000-4000-8000-000000000000"
+MATRIX = (
+    _row("public", "GET", "/senryu/health", 200),
+    _row("public", "GET", "/senryu/ca.pem", 404),
+    _row("public", "POST", "/senryu/registrations", 422, {"email": "x"}),
+    _row("account", "GET", "/account", 200),
+    _row("account", "GET", "/users/~", 200),
+    _row("account", "PATCH", "/account", 200, {"name": "Someone"}),
+    _row("account", "GET", "/account/rate-limits", 200),
+    _row("account", "GET", "/account/features", 200),
+    _row("account", "POST", "/oauth/authorizations", 201, {}),
+    _row("account", "GET", "/oauth/authorizations", 200),
+    _row("account", "GET", "/oauth/authorizations/~", 404),
+    _row("account", "GET", "/oauth/authorizations/{id}", 404, id=_NONE),
+    _row("account", "PATCH", "/oauth/authorizations/{id}", 404, {}, id=_NONE),
+    _row("account", "POST", "/oauth/authorizations/{id}/actions/regenerate-tokens", 404, id=_NONE),
+    _row("account", "DELETE", "/oauth/authorizations/{id}", 404, id=_NONE),
+    _row("account", "GET", "/users/{user}/apps", 200, user="~"),
+    _row("account", "GET", "/apps", 200),
+    _row("account", "POST", "/apps", 201, {}),
+    _row("account", "POST", "/sources", 201),
+    _row("account", "GET", "/regions", 200),
+    _row("account", "GET", "/regions/{region}", 200, region="us"),
+    _row("account", "GET", "/dyno-sizes", 200),
+    _row("account", "GET", "/dyno-sizes/{size}", 200, size="eco"),
+    _row("account", "GET", "/stacks", 200),
+    _row("account", "GET", "/stacks/{stack}", 200, stack="host"),
+    *(_row("account", "GET", f"/{kind}", 200) for kind in ("spaces", "teams", "addons", "addon-attachments", "pipelines")),
+    _row("operator", "POST", "/senryu/invitations", 201, {"email": "guest@example.com"}),
+    _row("operator", "PATCH", "/senryu/registration", 200, {"open": False}),
+    _row("operator", "POST", "/senryu/stacks", 201, {"name": "other", "source": "/srv/other"}),
+    _row("member", "GET", "/apps/{app}", 200),
+    _row("member", "PATCH", "/apps/{app}", 200, {"maintenance": False}),
+    _row("member", "GET", "/apps/{app}/builds", 200),
+    _row("member", "GET", "/apps/{app}/builds/{id}", 404, id=_NONE),
+    _row("member", "POST", "/apps/{app}/builds", 422, {}),
+    _row("member", "DELETE", "/apps/{app}/builds/{id}", 404, id=_NONE),
+    _row("member", "DELETE", "/apps/{app}/build-cache", 200),
+    _row("member", "POST", "/apps/{app}/sources", 201),
+    _row("member", "GET", "/apps/{app}/slugs/{id}", 404, id=_NONE),
+    _row("member", "POST", "/apps/{app}/slugs", 201, {"process_types": {"web": "x"}}),
+    _row("member", "GET", "/apps/{app}/releases", 200),
+    _row("member", "GET", "/apps/{app}/releases/{release}", 200, release="2"),
+    _row("member", "POST", "/apps/{app}/releases", 201, {"release": "v2"}),
+    _row("member", "GET", "/apps/{app}/config-vars", 200),
+    _row("member", "PATCH", "/apps/{app}/config-vars", 200, {"KEY": "value"}),
+    _row("member", "GET", "/apps/{app}/releases/{release}/config-vars", 200, release="2"),
+    _row("member", "GET", "/apps/{app}/formation", 200),
+    _row("member", "GET", "/apps/{app}/formation/{type}", 200, type="web"),
+    _row("member", "PATCH", "/apps/{app}/formation", 200, {"updates": [{"type": "web", "quantity": 1}]}),
+    _row("member", "PATCH", "/apps/{app}/formation/{type}", 200, {"quantity": 1}, type="web"),
+    _row("member", "GET", "/apps/{app}/dynos", 200),
+    _row("member", "GET", "/apps/{app}/dynos/{dyno}", 200, dyno="web.1"),
+    _row("member", "POST", "/apps/{app}/dynos", 201, {"command": "bash"}),
+    _row("member", "POST", "/apps/{app}/dynos/{dyno}", 404, {"command": "bash"}, dyno="web.9"),
+    _row("member", "POST", "/apps/{app}/dynos/{dyno}/actions/resize", 404, {}, dyno="web.1"),
+    _row("member", "DELETE", "/apps/{app}/dynos", 202),
+    _row("member", "DELETE", "/apps/{app}/dynos/{dyno}", 202, dyno="web.1"),
+    _row("member", "DELETE", "/apps/{app}/formations/{dyno}", 202, dyno="web"),
+    _row("member", "POST", "/apps/{app}/formations/{dyno}/actions/stop", 202, dyno="web"),
+    _row("member", "POST", "/apps/{app}/dynos/{dyno}/actions/stop", 202, dyno="web.1"),
+    _row("member", "POST", "/apps/{app}/log-sessions", 201, {}),
+    _row("member", "GET", "/apps/{app}/domains", 200),
+    _row("member", "GET", "/apps/{app}/domains/{hostname}", 200, hostname="shared.localhost"),
+    _row("member", "POST", "/apps/{app}/domains", 201, {"hostname": "www.example.org"}),
+    _row("member", "DELETE", "/apps/{app}/domains/{hostname}", 200, hostname="www.example.org"),
+    _row("member", "GET", "/apps/{app}/buildpack-installations", 200),
+    _row("member", "PUT", "/apps/{app}/buildpack-installations", 200, {"updates": [{"buildpack": "heroku/python"}]}),
+    _row("member", "GET", "/apps/{app}/collaborators", 200),
+    _row("member", "GET", "/apps/{app}/collaborators/{email}", 200, email="owner@example.com"),
+    _row("signed", "PUT", "/senryu/sources/{token}", 200, token="junk"),
+    _row("signed", "PUT", "/senryu/slugs/{token}", 200, token=f"junk?app={_NONE}"),
+    _row("signed", "GET", "/senryu/slugs/{token}", 200, token=f"junk?app={_NONE}"),
+    _row("signed", "GET", "/senryu/streams/{token}", 200, token="junk"),
+    _row("signed", "GET", "/senryu/logs/{token}", 200, token="junk"),
+    _row("owner", "POST", "/apps/{app}/collaborators", 201, {"user": "stranger@example.com"}),
+    _row("owner", "DELETE", "/apps/{app}/collaborators/{email}", 200, email="stranger@example.com"),
+    _row("owner", "PATCH", "/apps/{app}", 200, {"name": "shared"}),
+    _row("owner", "DELETE", "/apps/{app}", 200),
+    _row("account", "DELETE", "/oauth/sessions/~", 200),
+)
