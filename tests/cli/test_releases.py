@@ -23,6 +23,21 @@ def test_info_shows_a_release_and_its_config(api: FakeApi, senryu: Senryu) -> No
     assert senryu("releases:info", "9", "-s", "-a", "myapp").out == "A=1\nB='2 3'\n"
 
 
+def test_info_shows_where_the_time_of_a_deploy_went(api: FakeApi, senryu: Senryu) -> None:
+    api.on("GET /apps/myapp/releases/9", release(9, timing={"total_s": 1.2345, "compile_s": 0.1, "to_come_s": 3.0}))
+    api.on("GET /apps/myapp/releases/9/config-vars", {})
+    out = senryu("releases:info", "v9", "--timing", "-a", "myapp").out
+    assert out == "=== Release v9 Timing\n\n detect and compile         100 ms\n from source to serving   1,234 ms\n"
+
+
+def test_info_says_that_a_config_change_has_no_timing(api: FakeApi, senryu: Senryu) -> None:
+    api.on("GET /apps/myapp/releases/9", release(9, timing=None))
+    api.on("GET /apps/myapp/releases/9/config-vars", {})
+    result = senryu("releases:info", "v9", "--timing", "-a", "myapp")
+    assert (result.status, result.out) == (0, "")
+    assert "v9 has no timing" in result.err
+
+
 def test_rollback_without_a_version_takes_the_release_before_the_current_one(api: FakeApi, senryu: Senryu) -> None:
     api.on(LIST, [release(10, status="failed", eligible_for_rollback=False), release(9, current=True), release(8)], 206)
     api.on("POST /apps/myapp/releases", release(11), 201)

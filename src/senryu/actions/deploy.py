@@ -23,6 +23,7 @@ from ..store.vault import Vault
 from .build import Output, build
 from .parts import Deploying, released_with
 from .release import Draft, release
+from .timing import boot_timing
 
 
 async def deploy(
@@ -32,9 +33,12 @@ async def deploy(
     *,
     by: Account,
     web_url: str,
+    before: Mapping[str, float] | None = None,
     **parts: Unpack[Deploying],
 ) -> Release:
     """Carries a begun build through to a release that serves.
+
+    Takes: `before`, seconds that steps before the build took, by name; they and those of all steps here become the release's timing.
 
     Raises: BuildFailed when the source cannot be built, the release phase fails, or web dynos do not come up while the release before
     serves on; nothing has changed for visitors then.
@@ -56,7 +60,9 @@ async def deploy(
         if made.status is ReleaseStatus.PENDING:
             made = await _run_phase(made, output, streams=streams, supervision=supervision)
         trouble = await supervision.rolled_out(made, limits.BOOT_TIMEOUT_S + limits.START_TIMEOUT_S)
-        timing = {"build_s": build_s, "release_s": released_s, "roll_out_s": clock.monotonic() - began - build_s - released_s}
+        timing = {**(before or {}), **built.timing, "release_s": released_s}
+        timing |= await boot_timing(made, db=db, supervision=supervision, clock=clock)
+        timing["total_s"] = sum((before or {}).values()) + clock.monotonic() - began
         await _judge(made, trouble, timing, say, web_url, db=db, vault=parts["vault"], clock=clock)
     except PlatformError as problem:
         await streams.append(done.id, f" !     {problem.message}\n".encode())  # the pusher is told by whoever called

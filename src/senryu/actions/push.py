@@ -48,11 +48,12 @@ async def push(
         known = await find_app(tx, app.id)
     if known is None:
         raise NotFound("Couldn't find that app.")
-    id = uuid4()
+    id, began = uuid4(), parts["clock"].monotonic()
     source = Source(f"sources/{id}.tar", commit)
     try:
         await blobs.put(source.key, tar, max_bytes=limits.SOURCE_MAX_BYTES)
+        before = {"source_s": parts["clock"].monotonic() - began}
         started = await begin_build(known, source, by=by, id=id, db=parts["db"], clock=parts["clock"])
-        return await deploy(known, started, output, by=by, web_url=web_url, **parts)
+        return await deploy(known, started, output, by=by, web_url=web_url, before=before, **parts)
     finally:
         await blobs.delete(source.key)

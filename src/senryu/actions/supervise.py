@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -37,7 +38,6 @@ from .release_phase import run_release_phase
 from .route_app import route_of
 from .tell import tell
 
-SWEEP_S = 20.0
 _ROUNDS_MAX = 100
 _log = structlog.get_logger("supervise")
 
@@ -160,7 +160,7 @@ class Supervisor:
             try:
                 await self._take_stock()
                 self._is_ready.set()
-                await self._clock.sleep(SWEEP_S)
+                await self._clock.sleep(limits.MEMORY_CHECK_S)
             except PlatformError as problem:
                 _log.warning("sweep failed", reason=problem.message)
                 await self._clock.sleep(0.5)
@@ -355,6 +355,10 @@ class Supervisor:
         route = self._routed.get(app_id)
         targets = {target.dyno_id for target in route.targets} if route else set()
         return route is not None and (all(dyno.id in targets for dyno in web if dyno.is_live) or not route.targets)
+
+    def started_at(self, dyno_id: UUID) -> datetime | None:
+        """See Supervision."""
+        return seen.started_at if (seen := self._seen.get(dyno_id)) else None
 
     async def settled(self, release: Release, timeout_s: float) -> Release:
         """See Supervision."""

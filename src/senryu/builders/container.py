@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from uuid import UUID
 
 from senryu.core import limits
@@ -38,6 +39,13 @@ class _Run:
     said_bytes: int = 0
     has_filled_disk: bool = False
     has_overgrown: bool = False
+    timing: dict[str, float] = field(default_factory=dict)
+    lap_began: float = field(default_factory=monotonic)
+
+    def lap(self, name: str) -> None:
+        """Notes how long it took since the last call, under a name."""
+        now = monotonic()
+        self.timing[name], self.lap_began = now - self.lap_began, now
 
 
 class ContainerBuilder:
@@ -117,6 +125,7 @@ class ContainerBuilder:
         try:
             async with asyncio.timeout(limits.BUILD_TIMEOUT_S):
                 await self._engine.start(self._dyno(run))
+                run.lap("build_start_s")
                 await self._follow(run, output)
                 status, is_out_of_memory = await self._ending(run)
             is_whole = status == 0 or not (is_out_of_memory or run.has_filled_disk or run.has_overgrown)
@@ -170,6 +179,7 @@ class ContainerBuilder:
                 pending = ""
                 for line in lines:
                     if line.text == _DISCOVER:
+                        run.lap("compile_s")
                         pending += outcome.discovery(outcome.read(run.work.out, run.names))
                     else:
                         pending += self._shown(run, line)
@@ -205,6 +215,7 @@ class ContainerBuilder:
         raise Unavailable("The build's container was lost; push again.")
 
     async def _collect(self, run: _Run, output: Say) -> Built:
+        run.lap("pack_s")
         found = await asyncio.to_thread(outcome.read, run.work.out, run.names)
         slug = run.work.out / "slug.tgz"
         try:
@@ -221,7 +232,10 @@ class ContainerBuilder:
         if await asyncio.to_thread(work.used_bytes, run.work.cache) > limits.BUILD_CACHE_MAX_BYTES:
             await self._drop_cache(run)
             await output(f"       The build cache grew over {limits.BUILD_CACHE_MAX_BYTES // limits.GIB} GB and was emptied.\n".encode())
-        return Built(checksum, size, found.process_types, found.buildpacks, found.title, found.config_vars, found.addons)
+        run.lap("store_s")
+        return Built(
+            checksum, size, found.process_types, found.buildpacks, found.title, found.config_vars, found.addons, run.timing
+        )
 
 
 _: type[Builder] = ContainerBuilder

@@ -16,6 +16,18 @@ from senryu.cli.platform_api import PlatformApi, path_of
 from senryu.cli.remotes import app_for
 
 STATUS = {"pending": "release command executing", "failed": "release command failed", "expired": "release expired"}
+STEPS = {
+    "source_s": "take the source from git",
+    "build_start_s": "start the build's container",
+    "compile_s": "detect and compile",
+    "pack_s": "pack the slug",
+    "store_s": "store the slug",
+    "release_s": "make the release",
+    "start_s": "start the dynos",
+    "bind_s": "bind $PORT",
+    "route_s": "route to them",
+    "total_s": "from source to serving",
+}
 COLOURS = {"pending": "yellow", "failed": "red", "expired": "red"}
 
 
@@ -90,6 +102,8 @@ def _info(typed: Typed) -> None:
         config: dict[str, str] = api.get(path_of("apps", app, "releases", str(release["version"]), "config-vars")) or {}
     if typed.on("json"):
         return as_json(release)
+    if typed.on("timing"):
+        return _timing(release)
     if not typed.on("shell"):
         heading(f"Release v{release['version']}")
         pairs({
@@ -107,6 +121,15 @@ def _info(typed: Typed) -> None:
     for key, value in sorted(config.items()):
         say(f"{key}={quote(value)}")
     return None
+
+
+def _timing(release: dict[str, Any]) -> None:
+    taken: dict[str, float] = release.get("timing") or {}
+    if not taken:
+        return warn(f"Release v{release['version']} has no timing: only deploys that reached their end have one")
+    heading(f"Release v{release['version']} Timing")
+    known = [(words, taken[step]) for step, words in STEPS.items() if step in taken]
+    return table((words, f"{seconds * 1000:,.0f} ms".rjust(9)) for words, seconds in known)
 
 
 def _output(typed: Typed) -> None:
@@ -139,9 +162,10 @@ def _before(found: list[dict[str, Any]], app: str) -> dict[str, Any]:
 
 
 SHELL = Flag("shell", "s", "", "print the config vars as KEY=value")
+TIMING = Flag("timing", "", "", "show where the time of the deploy went")
 TOPIC = {
     "releases": Command(_index, "", (*AN_APP, JSON, Flag("num", "n", "NUM", "how many (15)"))),
-    "releases:info": Command(_info, "[RELEASE]", (*AN_APP, JSON, SHELL), most=1, examples=("releases:info v10",)),
+    "releases:info": Command(_info, "[RELEASE]", (*AN_APP, JSON, SHELL, TIMING), most=1, examples=("releases:info v10",)),
     "releases:output": Command(_output, "[RELEASE]", AN_APP, most=1, examples=("releases:output v10",)),
     "releases:rollback": Command(_rollback, "[RELEASE]", AN_APP, most=1, examples=("rollback", "rollback v10")),
 }

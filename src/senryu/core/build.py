@@ -6,7 +6,7 @@ Source: https://devcenter.heroku.com/articles/slug-compiler, /articles/buildpack
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -60,7 +60,7 @@ class BuildOrder:
 class Built:
     """What came out. `process_types` are the Procfile's, over the buildpack's defaults.
 
-    `config_vars` and `addons` are what `bin/release` asks for on a first deploy.
+    `config_vars` and `addons` are what `bin/release` asks for on a first deploy; `timing` how many seconds its steps took, by name.
     """
 
     checksum: str
@@ -70,6 +70,7 @@ class Built:
     description: str
     config_vars: Mapping[str, str]
     addons: tuple[str, ...] = ()
+    timing: Mapping[str, float] = field(default_factory=dict)
 
 
 class BuildFailed(Invalid):

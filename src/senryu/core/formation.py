@@ -354,6 +354,9 @@ class Supervision(Protocol):
     async def settled(self, release: Release, timeout_s: float) -> Release:
         """Waits until the release is no longer pending and gives it. Raises: Unavailable after `timeout_s`."""
 
+    def started_at(self, dyno_id: UUID) -> datetime | None:
+        """When the process of a dyno that runs was started, as the engine says."""
+
     def undertake(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Runs `work` to its end beside the caller, who may go; it is cancelled when the platform stops."""
 
