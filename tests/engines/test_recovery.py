@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from uuid import uuid4
 
@@ -247,14 +248,26 @@ async def test_starts_that_fail_and_clients_that_leave_cost_nothing(agent: Agent
     for _ in range(5):
         with pytest.raises(Invalid):
             await engine.start(one_off("true", stack="heroku-99"))
-        for call in (terminal.exit_status(), anext(engine.changes()), anext(engine.changes())):
-            left = asyncio.ensure_future(call)
-            await asyncio.sleep(0.01)
-            left.cancel()
+        waits = [terminal.exit_status(), _first_change(engine), _all_changes(engine)]
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
+        await asyncio.sleep(0.02)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     async with asyncio.timeout(DEADLINE_S):
         while len(list(files.iterdir())) > before:
             await asyncio.sleep(0.02)
     await terminal.close()
+
+
+async def _first_change(engine: ContainerEngine) -> int:
+    async with aclosing(engine.changes()) as changes:
+        return len([await anext(changes)])
+
+
+async def _all_changes(engine: ContainerEngine) -> int:
+    async with aclosing(engine.changes()) as changes:
+        return len([dyno async for dyno in changes])
 
 
 def _ask_raw(agent: Agent, sent: bytes) -> bytes:

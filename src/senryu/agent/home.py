@@ -88,9 +88,9 @@ def home_of(directory: str, user: str) -> Home:
 
 
 def prepare(home: Home) -> None:
-    """Makes the agent's directories. SENRYU_HOME becomes root's and sticky: senryud can add to it, not replace what is root's."""
+    """Makes the agent's directories. SENRYU_HOME becomes root's: what root reads, runs or chowns there, senryud cannot replace."""
     for directory, mode, group in (
-        (home.root, 0o1775, home.gid),
+        (home.root, 0o755, 0),
         (home.root / "run", 0o1775, home.gid),
         (home.agent, 0o711, 0),
         (home.agent / "logs", 0o750, home.gid),

@@ -99,7 +99,7 @@ def prepare_root(order: DynoOrder, identity: Identity, directory: Path, home: Ho
     if order.stack != HOST:
         imported = home.stacks / order.stack / "rootfs"
         if not imported.is_dir():
-            raise Invalid(f"There is no stack `{order.stack}` on this machine; import it with senryud stacks:import.")
+            raise Invalid(f"There is no stack `{order.stack}` on this machine; import it with senryu stacks:import.")
         _write_passwd(etc, identity, _text(imported / "etc/passwd"), _text(imported / "etc/group"))
         return root, [init, *_files_over(etc)]
     for name in _DIRECTORIES:

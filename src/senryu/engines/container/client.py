@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from senryu.agent import protocol
 from senryu.agent.wire import Channel, Closed, TooLarge
@@ -25,10 +24,16 @@ class Reply:
 
 
 class Conversation:
-    """One connection to the agent."""
+    """One connection to the agent; as a `with` block, for as long as the block lasts."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     async def reply(self, timeout_s: float | None = AGENT_TIMEOUT_S) -> Reply:
         """The next answer; None waits for ever. Raises: Unavailable, or whatever the agent says went wrong."""
@@ -69,18 +74,8 @@ async def begin(path: Path, request: protocol.Request) -> Conversation:
 
 async def ask(path: Path, request: protocol.Request, timeout_s: float = AGENT_TIMEOUT_S) -> Reply:
     """One request, one answer. Raises: Unavailable, or whatever the agent says went wrong."""
-    async with conversation(path, request) as talk:
+    with await begin(path, request) as talk:
         return await talk.reply(timeout_s)
-
-
-@asynccontextmanager
-async def conversation(path: Path, request: protocol.Request) -> AsyncIterator[Conversation]:
-    """A connection for as long as the block lasts."""
-    talk = await begin(path, request)
-    try:
-        yield talk
-    finally:
-        talk.close()
 
 
 def close_all(files: list[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -60,11 +60,11 @@ class ContainerEngine:
             raise client.silent()
         return answer.dynos
 
-    async def changes(self) -> AsyncIterator[ObservedDyno]:
+    async def changes(self) -> AsyncGenerator[ObservedDyno, None]:
         """See Engine. While the agent is away it is asked again and again."""
         while True:
             try:
-                async with client.conversation(self._socket, protocol.Watch()) as talk:
+                with await client.begin(self._socket, protocol.Watch()) as talk:
                     while isinstance(answer := (await talk.reply(None)).answer, protocol.Changed):
                         yield answer.dyno
             except Unavailable:

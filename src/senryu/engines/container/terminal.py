@@ -78,7 +78,7 @@ class AttachedTerminal:
         """See Terminal."""
         while True:
             try:
-                async with client.conversation(self._agent, protocol.AwaitEnd(self._dyno_id)) as talk:
+                with await client.begin(self._agent, protocol.AwaitEnd(self._dyno_id)) as talk:
                     answer = (await talk.reply(None)).answer
                     if isinstance(answer, protocol.Exited):
                         return answer.status
