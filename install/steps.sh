@@ -98,7 +98,7 @@ start_platform() {
     fi
   else
     local port
-    for port in "$SENRYU_PORT" "$SENRYU_TLS_PORT"; do
+    for port in "$SENRYU_PORT" "$SENRYU_TLS_PORT" "${SENRYU_RENDEZVOUS_PORT:-$((SENRYU_TLS_PORT + 1000))}"; do
       if ss -Hltn "sport = :$port" | grep -q .; then
         fail "Port $port is taken by another program; choose others: SENRYU_PORT=8090 SENRYU_TLS_PORT=8453 ./quickstart"
       fi

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from .config import SETTINGS, Settings, settings
+from .config import SETTINGS, Settings, explained, settings
 from .core.errors import PlatformError
 
 
@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _do(given: argparse.Namespace, wanted: Settings) -> int:
     if given.verb == "config":
-        for name in SETTINGS:
-            print(f"{name} = {getattr(wanted, name)}")
+        for name, value, source in explained({name: getattr(given, name) for name in SETTINGS}, wanted):
+            print(f"{name} = {value}  ({source})")
         return 0
     if given.verb == "prepare":
         from .install.prepare import prepare

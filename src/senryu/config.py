@@ -57,6 +57,10 @@ class Settings:
         return f"http://{app_name}.{self.domain}{_suffix(self.port, 80)}/"
 
 
+def _beside(tls_port: int) -> int:
+    return tls_port + 1000 if tls_port + 1000 <= 65535 else tls_port - 1000
+
+
 def _suffix(port: int, default: int) -> str:
     return "" if port == default else f":{port}"
 
@@ -107,6 +111,37 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envir
     values["default_size"] = size_named(values["default_size"]).name
     if not _DOMAIN.match(values["domain"]):
         raise Invalid(f"The setting `domain` is `{values['domain']}`; use a host name in lower case, such as apps.example.com.")
-    values["database_url"] = values["database_url"] or f"sqlite+aiosqlite:///{home}/db/senryu.db"
+    values["database_url"] = values["database_url"] or default_database_url(home)
     assert set(values) == {field.name for field in fields(Settings)}
     return Settings(**values)
+
+
+def explained(flags: Mapping[str, Any], wanted: Settings, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
+    """Each setting's name, value and where it came from; a password in the database URL is not shown."""
+    file = wanted.home / "senryu.toml"
+    written = tomllib.loads(file.read_text()) if file.is_file() else {}
+    told = []
+    for name, (variable, _, _) in SETTINGS.items():
+        value = re.sub(r"(://[^:/@]*:)[^@/]*@", r"\1[REDACTED]@", str(getattr(wanted, name)))
+        source = "default"
+        if flags.get(name) is not None:
+            source = "flag"
+        elif environment.get(variable):
+            source = variable
+        elif name in written:
+            source = str(file)
+        told.append((name, value, source))
+    return told
+
+
+def kept_settings(wanted: Settings) -> str | None:
+    """What has to be written to `senryu.toml` because flags would show it to everyone on the machine: a database URL of one's own."""
+    if wanted.database_url == default_database_url(wanted.home):
+        return None
+    escaped = wanted.database_url.replace("\\", "\\\\").replace('"', '\\"')
+    return f'database_url = "{escaped}"\n'
+
+
+def default_database_url(home: Path) -> str:
+    """SQLite below the home."""
+    return f"sqlite+aiosqlite:///{home}/db/senryu.db"

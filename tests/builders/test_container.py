@@ -32,6 +32,9 @@ PROCFILE = {"Procfile": "web: ./run\n", "run": "#!/bin/sh\necho running\n"}
 def agent() -> Iterator[Agent]:
     with running_agent() as running:
         (running.home / "tools" / "bin").mkdir(parents=True)
+        for name in ("blobs", "builds", "cache"):  # the installer's part: the home is root's
+            (running.home / name).mkdir(exist_ok=True)
+            shutil.chown(running.home / name, USER)
         shutil.copy(ROOT / ".venv" / "bin" / "uv", running.home / "tools" / "bin" / "uv")
         yield running
 

@@ -74,7 +74,7 @@ def test_a_change_streams_its_release_command_and_fails_with_it(api_with_vars: F
         assert result.status == (2 if status == "failed" else 0)
         assert result.out == ("A: 1\n" if status == "failed" else "")
         assert "Running release command...\nmigrating\n" in result.err
-        assert ("The release command of v7 failed, so myapp keeps its release" in result.err) is (status == "failed")
+        assert ("v7 failed: its release command failed; myapp keeps the release before it" in result.err) is (status == "failed")
 
 
 def test_unset_sends_null(api_with_vars: FakeApi, senryu: Senryu) -> None:

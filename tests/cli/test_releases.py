@@ -10,7 +10,7 @@ def test_releases_are_listed_with_their_state(api: FakeApi, senryu: Senryu) -> N
     api.on(LIST, [release(10, status="failed"), release(9, current=True), release(8)], 206)
     lines = senryu("releases", "-n", "3", "-a", "myapp").out.splitlines()
     assert lines[0] == "=== ⬢ myapp Releases - Current: v9"
-    assert lines[2].startswith(f" v10  Deploy 0000010 (release command failed)  {EMAIL}  2020/01/02")
+    assert lines[2].startswith(f" v10  Deploy 0000010 (release failed)  {EMAIL}  2020/01/02")
     assert lines[3].startswith(" v9   Deploy 0000009  ")
     assert api.asked(LIST)[0].headers["Range"] == "version ..; order=desc,max=3"
 
@@ -72,7 +72,7 @@ def test_a_rollback_streams_its_release_command_and_fails_with_it(api: FakeApi, 
     api.on("GET /apps/myapp/releases/11", release(11, status="failed"))
     result = senryu("rollback", "-a", "myapp")
     assert (result.status, result.out) == (2, "migrating\nboom\n")
-    assert "The release command of v11 failed, so myapp keeps its release" in result.err
+    assert "v11 failed: its release command failed; myapp keeps the release before it" in result.err
     assert "Authorization" not in api.asked("GET /out/11")[0].headers
 
 

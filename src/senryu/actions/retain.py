@@ -16,10 +16,10 @@ from ..core.limits import RELEASES_KEPT_S
 from ..core.release import ReleaseStatus, expiring
 from ..core.slug import BlobStore, slug_key
 from ..store.apps import list_apps
-from ..store.builds import expire_slug, kept_checksums, list_builds
+from ..store.builds import expire_slug, kept_checksums, list_builds, list_pending_builds
 from ..store.database import Database
 from ..store.releases import list_releases, update_status
-from ..store.sources import delete_source, old_sources
+from ..store.sources import delete_source, old_sources, source_ids
 from ..store.vault import Vault
 
 EVERY_S = 3600.0
@@ -43,7 +43,7 @@ async def retain_once(
 ) -> set[str]:
     """Expires old releases, then deletes the objects and streams that no row names any more.
 
-    Takes and gives: slug objects without a row. One is deleted when it was so at the last look too, as a build writes its row last.
+    Takes and gives: objects without a row. One is deleted when it was so at the last look too, as a build writes its row last.
     """
     now = clock.now()
     async with db.reading() as tx:
@@ -67,16 +67,15 @@ async def retain_once(
 
 
 async def _delete_unnamed(suspects: set[str], *, db: Database, blobs: BlobStore, clock: Clock) -> set[str]:
-    """Slug objects without a row, and uploads nobody built."""
-    keys = await blobs.keys("slugs/")
+    """Slug objects without a row, sources no pending build uses, uploads that were cut off, and places to upload to that grew old."""
+    keys = {key for prefix in ("slugs/", "sources/", "uploads/") for key in await blobs.keys(prefix)}
     async with db.transaction() as tx:
         kept = {slug_key(checksum) for checksum in await kept_checksums(tx)}
-        old = await old_sources(tx, clock.now() - timedelta(seconds=_SOURCES_KEPT_S))
-        for source_id in old:
+        kept |= {build.source.key for build in await list_pending_builds(tx)}
+        for source_id in await old_sources(tx, clock.now() - timedelta(seconds=_SOURCES_KEPT_S)):
             await delete_source(tx, source_id)
-    for source_id in old:
-        await blobs.delete(f"sources/{source_id}.tgz")
-    unnamed = {key for key in keys if key not in kept}
+        kept |= {f"sources/{source_id}.tgz" for source_id in await source_ids(tx)}
+    unnamed = keys - kept
     for key in unnamed & suspects:
         await blobs.delete(key)
     return unnamed - suspects

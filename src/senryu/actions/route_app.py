@@ -8,7 +8,7 @@ from uuid import UUID
 from ..core.app import App
 from ..core.dyno import Dyno, DynoKind
 from ..core.formation import Wanted
-from ..core.route import Route, RouteMode, hosts_of, mode_of, targets_of
+from ..core.route import Route, RouteMode, hosts_of, mode_of, page_url, targets_of
 
 
 def route_of(
@@ -33,6 +33,6 @@ def route_of(
         hosts=hosts_of(app.name, platform_domain, domains),
         mode=mode,
         targets=targets if mode in (RouteMode.SERVE, RouteMode.MAINTENANCE, RouteMode.BOOT, RouteMode.STOPPED) else (),
-        error_page_url=config.get("ERROR_PAGE_URL"),
-        maintenance_page_url=config.get("MAINTENANCE_PAGE_URL"),
+        error_page_url=page_url(config.get("ERROR_PAGE_URL")),
+        maintenance_page_url=page_url(config.get("MAINTENANCE_PAGE_URL")),
     )

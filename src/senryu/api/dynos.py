@@ -100,7 +100,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
     if not attach:
         return JSONResponse(shown(dyno, app), 201)
     rendezvous: Rendezvous = request.app.state.rendezvous
-    url = rendezvous.expect(OneOff(dyno, is_framed))
+    url = rendezvous.expect(OneOff(dyno, is_framed, wish.tty))
     return JSONResponse({**shown(dyno, app, url), **({"stdin": "framed"} if is_framed else {})}, 201)
 
 

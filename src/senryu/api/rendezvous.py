@@ -35,6 +35,7 @@ class OneOff:
 
     dyno: Dyno
     is_framed: bool
+    is_tty: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Rendezvous:
     async def _relay(
         self, wanted: Expected, terminal: Terminal, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        is_tty = not wanted.is_framed if isinstance(wanted, OneOff) else wanted.wish.tty
+        is_tty = wanted.is_tty if isinstance(wanted, OneOff) else wanted.wish.tty
         typing = asyncio.create_task(_type(wanted.is_framed, is_tty, terminal, reader), name=f"terminal:{wanted.dyno.name}")
         showing = asyncio.create_task(_show(terminal, writer), name=f"screen:{wanted.dyno.name}")
         await asyncio.wait({typing, showing}, return_when=asyncio.FIRST_COMPLETED)

@@ -50,10 +50,10 @@ def cache_of(home: Path, app_id: UUID) -> Path:
 def prepare(home: Path) -> Path:
     """Makes the directories all builds share, without what an earlier senryud left. Gives the directory of the flow's scripts."""
     builds = home / "builds"
-    if builds.exists():
-        remove_tree(builds)
     for folder in (builds, home / "cache"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for old in builds.iterdir():  # the directory itself stays: only root may make one in the home
+        remove_tree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
     # A build container sees only what is below SENRYU_HOME.
     flow = builds / "flow"
     shutil.copytree(_FLOW, flow)

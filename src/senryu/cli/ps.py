@@ -105,7 +105,7 @@ def _wait(typed: Typed) -> None:
     app, interval_s, kind = app_for(typed), typed.number("wait-interval", 10), typed.text("type")
     until = time.monotonic() + WAIT_S
     with PlatformApi() as api:
-        found = newest(api, app, 1)
+        found = [release for release in newest(api, app, 20) if release["status"] in ("succeeded", "pending")]
         if not found:
             return note(f"App {app} has no releases")
         version = found[0]["version"]

@@ -15,7 +15,7 @@ from senryu.cli.output_stream import follow
 from senryu.cli.platform_api import PlatformApi, path_of
 from senryu.cli.remotes import app_for
 
-STATUS = {"pending": "release command executing", "failed": "release command failed", "expired": "release expired"}
+STATUS = {"pending": "release command executing", "failed": "release failed", "expired": "release expired"}
 STEPS = {
     "source_s": "take the source from git",
     "build_start_s": "start the build's container",
@@ -55,7 +55,8 @@ def see_through(api: PlatformApi, app: str, release: dict[str, Any], *, as_answe
         follow(release["output_stream_url"], as_answer=as_answer)
         release = api.get(path_of("apps", app, "releases", str(release["version"])))
     if release.get("status") == "failed":
-        raise Failure(f"The release command of {name(release)} failed, so {app} keeps its release", status=API)
+        why = release.get("failure") or "its release command failed"
+        raise Failure(f"{name(release)} failed: {why}; {app} keeps the release before it", status=API)
 
 
 def _find(api: PlatformApi, app: str, named: str) -> dict[str, Any]:

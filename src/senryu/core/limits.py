@@ -53,7 +53,6 @@ DYNOS_PER_APP_MAX = 100
 ONE_OFF_DYNOS_PER_APP_MAX = 50
 ONE_OFF_MAX_S = 24 * 3600.0
 ATTACH_TIMEOUT_S = 30.0
-ATTACH_IDLE_S = 3600.0
 CYCLE_S = 24 * 3600.0
 CYCLE_JITTER_S = 216 * 60.0
 CRASH_BACKOFF_FIRST_S = 10.0  # ours: Heroku starts at minutes; see decisions/
@@ -63,7 +62,6 @@ MEMORY_WARN_RATIO = 1.0  # R14
 MEMORY_KILL_RATIO = 2.0  # R15
 MEMORY_CHECK_S = 20.0
 DYNO_DISK_BYTES = 1 * GIB  # ours: the throw-away layer of one dyno
-DYNO_TMP_BYTES = 256 * MIB
 
 # Routing (Dev Center: http-routing)
 FIRST_BYTE_TIMEOUT_S = 30.0

@@ -5,6 +5,7 @@ Source: https://devcenter.heroku.com/articles/http-routing, /articles/error-code
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,9 @@ from typing import Protocol
 from uuid import UUID
 
 from .dyno import Dyno, DynoState
+
+PAGE_URL_MAX_CHARS = 2000
+_PAGE_URL = re.compile(r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*)?$")
 
 
 class RouteMode(StrEnum):
@@ -95,6 +99,16 @@ class Router(Protocol):
 
     def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
         """Batches of finished requests with positions above `after`, for ever."""
+
+
+def page_url(text: str | None) -> str | None:
+    """An address that may stand in for an error page: absolute http or https, without what could break out of the page around it.
+
+    Anything else is None, and the built-in page is shown: a mistyped config var must not take an app's routing down.
+    """
+    if text is None or len(text) > PAGE_URL_MAX_CHARS or not _PAGE_URL.match(text):
+        return None
+    return text
 
 
 def hosts_of(app_name: str, platform_domain: str, domains: Sequence[str]) -> tuple[str, ...]:

@@ -21,6 +21,11 @@ async def old_sources(tx: Transaction, before: datetime) -> list[UUID]:
     return list((await tx.execute(select(sources.c.id).where(sources.c.created_at < before))).scalars())
 
 
+async def source_ids(tx: Transaction) -> set[UUID]:
+    """Every place there is."""
+    return set((await tx.execute(select(sources.c.id))).scalars())
+
+
 async def delete_source(tx: Transaction, id: UUID) -> None:
     """Forgets a place."""
     await tx.execute(delete(sources).where(sources.c.id == id))
