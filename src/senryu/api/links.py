@@ -18,7 +18,7 @@ from ..core.errors import NotFound
 from ..platform import Platform
 
 _ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
-_HOST = re.compile(r"^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$|^\[[0-9a-fA-F:]{2,45}\](:\d{1,5})?$")
+_HOST = re.compile(r"^[A-Za-z0-9.-]{1,253}(:\d{1,5})?\Z|^\[[0-9a-fA-F:]{2,45}\](:\d{1,5})?\Z")
 
 STREAM_S = 24 * 3600
 UPLOAD_S = 3600

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from ..core.errors import BadRequest
 from ..core.limits import API_PAGE_DEFAULT, API_PAGE_MAX
 
-_RANGE = re.compile(r"^\s*([a-z_]+)\s+(\]?)([^\s;,]*?)\.\.([^\s;,]*)\s*([;,].*)?$")
+_RANGE = re.compile(r"^\s*([a-z_]+)\s+(\]?)([^\s;,]*?)\.\.([^\s;,]*)\s*([;,].*)?\Z")
 _HEADER_MAX_CHARS = 1000  # matching takes time by the square of it
 _BAD = "The Range header is not of the form `id ..; max=200, order=asc`."
 

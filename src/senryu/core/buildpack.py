@@ -15,8 +15,8 @@ from .errors import Invalid
 BUILT_IN = ("ruby", "nodejs", "python", "php", "go", "static", "procfile")
 
 # Heroku's own addresses of the same buildpacks, so that existing scripts and app.json files keep working.
-_REGISTRY_URL = re.compile(r"^https://buildpack-registry\.s3\.amazonaws\.com/buildpacks/heroku/([a-z-]+)\.tgz$")
-_GITHUB_URL = re.compile(r"^(?:https://|git@)github\.com[/:]heroku/heroku-buildpack-([a-z-]+?)(?:\.git)?(?:#.*)?$")
+_REGISTRY_URL = re.compile(r"^https://buildpack-registry\.s3\.amazonaws\.com/buildpacks/heroku/([a-z-]+)\.tgz\Z")
+_GITHUB_URL = re.compile(r"^(?:https://|git@)github\.com[/:]heroku/heroku-buildpack-([a-z-]+?)(?:\.git)?(?:#.*)?\Z")
 _ALIASES = {"node": "nodejs", "golang": "go", "static": "static", "nginx": "static"}
 
 

@@ -18,7 +18,7 @@ from .errors import Invalid
 from .release import Release
 
 NOT_SCALABLE = frozenset({"release", "console", "rake"})
-_QUANTITY = re.compile(r"^([+-]?)(\d{1,6})$")
+_QUANTITY = re.compile(r"^([+-]?)(\d{1,6})\Z")
 
 
 @dataclass(frozen=True, slots=True)

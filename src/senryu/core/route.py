@@ -15,7 +15,7 @@ from uuid import UUID
 from .dyno import Dyno, DynoState
 
 PAGE_URL_MAX_CHARS = 2000
-_PAGE_URL = re.compile(r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*)?$")
+_PAGE_URL = re.compile(r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*)?\Z")
 
 
 class RouteMode(StrEnum):
