@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import pwd
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -209,8 +210,14 @@ async def test_a_stack_is_imported_and_dynos_run_on_it(agent: Agent, engine: Con
     (small / "etc/passwd").write_text("root:x:0:0::/:/bin/bash")
     archive = tmp_path / "small.tar"
     subprocess.run(["tar", "-cf", str(archive), "-C", str(small), "."], check=True)
-    for name, source in (("small-1", small), ("small-2", archive)):
-        await engine.import_stack(name, str(source))
+    sources = [("small-1", str(small)), ("small-2", str(archive))]
+    if shutil.which("umoci") and shutil.which("skopeo"):
+        layout = tmp_path / "layout"
+        for words in (["init", "--layout", layout], ["new", "--image", f"{layout}:v1"], ["insert", "--image", f"{layout}:v1", small, "/"]):
+            subprocess.run(["umoci", *map(str, words)], check=True)
+        sources.append(("small-3", f"oci:{layout}:v1"))
+    for name, source in sources:
+        await engine.import_stack(name, source)
         lines, _ = await result(engine, "cat /etc/stack; id -un; ls /usr/bin; echo x > /etc/new; echo y > /app/y && cat /app/y", stack=name)
         assert lines[:2] == ["small", "dyno"]
         assert "python3" not in lines
@@ -218,7 +225,7 @@ async def test_a_stack_is_imported_and_dynos_run_on_it(agent: Agent, engine: Con
         assert not (agent.home / "stacks" / name / "rootfs/etc/new").exists()
     for refused in (str(tmp_path / "nothing"), str(tmp_path), "no-such-registry.invalid/image"):
         with pytest.raises(Exception, match=r"imported|neither|stack|needed"):
-            await engine.import_stack("small-3", refused)
+            await engine.import_stack("small-4", refused)
     for forbidden in ("host", "../x", "UPPER", ""):
         with pytest.raises(Invalid):
             await engine.import_stack(forbidden, str(small))

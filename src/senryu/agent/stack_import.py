@@ -15,6 +15,8 @@ from .home import Home
 from .stack import HOST
 
 IMPORT_TIMEOUT_S = 600.0
+# As skopeo names them (containers-transports(5)); a plain `debian:12` is an image of a registry.
+_TRANSPORTS = ("docker://", "oci:/", "oci-archive:/", "docker-archive:/")
 _ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
 
@@ -54,7 +56,7 @@ def _fill_from_image(rootfs: Path, source: str, scratch: Path) -> None:
             raise Unavailable(f"`{program}` is needed to import an OCI image; install the package {program}, or give a tarball.")
     if source.startswith("-") or any(character.isspace() for character in source):
         raise Invalid(f"`{source}` is not an image reference.")
-    reference = source if ":" in source.split("/", 1)[0] and "://" in source else f"docker://{source}"
+    reference = source if source.startswith(_TRANSPORTS) else f"docker://{source}"
     layout = scratch / "image"
     _run(["skopeo", "copy", "--quiet", reference, f"oci:{layout}:stack"], source)
     _run(["umoci", "raw", "unpack", "--image", f"{layout}:stack", str(scratch / "unpacked")], source)
