@@ -13,7 +13,12 @@ from .services import USER, Service, preparation, services
 _PREPARE_TIMEOUT_S = 600.0
 
 
-def run_script(service: Service) -> str:
+def environment(home: Path) -> dict[str, str]:
+    """What the processes find: nothing of whoever started them (a HOME that is not theirs misleads libraries)."""
+    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home / "run"), "LANG": "C.UTF-8"}
+
+
+def run_script(service: Service, home: Path) -> str:
     """The `run` file of a service: drops to its user and becomes the process. Pure."""
     lines = ["#!/bin/sh", "exec 2>&1", f"umask {'022' if service.user == 'root' else '007'}", "cd /"]
     words: tuple[str, ...] = service.argv
@@ -21,7 +26,7 @@ def run_script(service: Service) -> str:
         capabilities = tuple(f"+{name}" for name in service.capabilities)
         raised = (f"--inh-caps={','.join(capabilities)}", f"--ambient-caps={','.join(capabilities)}") if capabilities else ()
         words = ("setpriv", f"--reuid={service.user}", f"--regid={USER}", "--init-groups", *raised, *words)
-    command = "exec " + shlex.join(words)
+    command = "exec " + shlex.join(("env", "-i", *(f"{name}={value}" for name, value in environment(home).items()), *words))
     if service.stdout is not None:
         # Only stdout is the request log; stderr goes on to the service's own logger.
         command = f"{command} >>{shlex.quote(str(service.stdout))}"
@@ -36,12 +41,12 @@ def install(settings: Settings) -> list[Path]:
     """
     make_directories(settings)
     as_user = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", "--")
-    subprocess.run((*as_user, *preparation(settings)), cwd="/", check=True, timeout=_PREPARE_TIMEOUT_S)
+    subprocess.run((*as_user, *preparation(settings)), cwd="/", env=environment(settings.home), check=True, timeout=_PREPARE_TIMEOUT_S)
     made = []
     for service in services(settings):
         folder = settings.home / "services" / service.name
         (folder / "log" / "main").mkdir(parents=True, exist_ok=True)
-        _write(folder / "run", run_script(service))
+        _write(folder / "run", run_script(service, settings.home))
         # svlogd keeps ten files of 1 MB: the platform's own words have a bound.
         _write(folder / "log" / "run", "#!/bin/sh\nexec svlogd -tt ./main\n")
         made.append(folder)

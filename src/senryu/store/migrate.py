@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 
@@ -35,5 +37,16 @@ async def migrate(url: str) -> None:
     await engine.dispose()
 
 
+def main() -> int:
+    """Gives the exit status; a database that cannot be reached is told in a sentence without its URL, which may hold a password."""
+    try:
+        asyncio.run(migrate(os.environ["SENRYU_MIGRATE_URL"]))
+    except (SQLAlchemyError, OSError) as problem:
+        cause = str(getattr(problem, "orig", None) or problem).splitlines()[0]
+        print(f"The database cannot be used: {cause}. Check SENRYU_DATABASE_URL and that the server runs.", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    asyncio.run(migrate(os.environ["SENRYU_MIGRATE_URL"]))
+    sys.exit(main())
