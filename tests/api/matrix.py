@@ -14,6 +14,7 @@ REFUSALS: dict[str, dict[str, int]] = {
     "member": {"nobody": 401, "bad token": 401, "expired token": 401, "operator": 404, "stranger": 404},
     "owner": {"nobody": 401, "bad token": 401, "expired token": 401, "operator": 404, "stranger": 404, "collaborator": 403},
     "operator": {"nobody": 401, "bad token": 401, "expired token": 401, "owner": 403, "stranger": 403, "collaborator": 403},
+    "ticket": {"nobody": 401},
     "signed": dict.fromkeys(PEOPLE, 404),
 }
 
@@ -38,6 +39,65 @@ def _row(kind: str, method: str, route: str, answer: int, body: Any = None, **na
 
 
 _NONE = "00000000-0000-4000-8000-000000000000"
+FEATURES_KEYS_CLIENTS = (
+    _row("public", "GET", "/api/v4/current-status", 200),
+    _row("public", "GET", "/buildpacks", 200),
+    *(
+        _row("public", "GET", "/buildpacks/{namespace}/{name}" + part, 200, namespace="heroku", name="python")
+        for part in ("", "/revisions", "/readme")
+    ),
+    _row("public", "POST", "/auth", 201, {}),
+    _row("public", "GET", "/auth/browser/{id}", 404, id="junk"),
+    _row("public", "POST", "/auth/browser/{id}", 404, id="junk"),
+    _row("account", "GET", "/account/features/{feature}", 200, feature="dashboard-repositories-api"),
+    _row("account", "PATCH", "/account/features/{feature}", 422, {"enabled": False}, feature="dashboard-repositories-api"),
+    _row("account", "GET", "/account/keys", 200),
+    _row("account", "POST", "/account/keys", 422, {"public_key": "junk"}),
+    _row("account", "GET", "/account/keys/{key}", 404, key=_NONE),
+    _row("account", "DELETE", "/account/keys/{key}", 404, key=_NONE),
+    _row("account", "GET", "/oauth/clients", 200),
+    _row("account", "POST", "/oauth/clients", 201, {"name": "x", "redirect_uri": "https://x.example.com/"}),
+    _row("account", "GET", "/oauth/clients/{id}", 404, id=_NONE),
+    _row("account", "PATCH", "/oauth/clients/{id}", 404, {}, id=_NONE),
+    _row("account", "POST", "/oauth/clients/{id}/actions/rotate-credentials", 404, id=_NONE),
+    _row("account", "DELETE", "/oauth/clients/{id}", 404, id=_NONE),
+    _row("account", "GET", "/oauth/sessions", 200),
+    _row("account", "DELETE", "/oauth/sessions/{id}", 404, id=_NONE),
+    _row("account", "POST", "/filters/apps", 200, {"in": {"id": [_NONE]}}),
+    _row("member", "GET", "/apps/{app}/features", 200),
+    _row("member", "GET", "/apps/{app}/features/{feature}", 200, feature="preboot"),
+    _row("member", "PATCH", "/apps/{app}/features/{feature}", 200, {"enabled": True}, feature="preboot"),
+)
+NOT_HERE_YET = (
+    *(_row("member", "GET", "/apps/{app}/" + kind, 200) for kind in "addons addon-attachments sni-endpoints telemetry-drains".split()),
+    *(_row("member", "GET", "/apps/{app}/" + kind, 404) for kind in "pipeline-couplings review-app".split()),
+    *(_row("member", "POST", "/apps/{app}/" + kind, 422, {}) for kind in "addons sni-endpoints acm".split()),
+    *(_row("member", method, "/apps/{app}/acm", 422, {}) for method in ("PATCH", "DELETE")),
+    *(_row("member", method, "/apps/{app}/addons/{addon}", 404, {}, addon="x") for method in ("GET", "PATCH", "DELETE")),
+    _row("member", "GET", "/apps/{app}/addon-attachments/{addon}", 404, addon="x"),
+    *(_row("member", method, "/apps/{app}/sni-endpoints/{name}", 404, {}, name="x") for method in ("GET", "PATCH", "DELETE")),
+    _row("member", "PATCH", "/apps/{app}/domains/{hostname}", 422, {}, hostname="shared.localhost"),
+    _row("member", "GET", "/apps/{app}/usage", 200),
+    _row("member", "GET", "/client/v11/apps/{app}/transfers", 200),
+    _row("account", "POST", "/addon-attachments", 404, {}),
+    *(_row("account", "GET", "/addons/{addon}" + part, 404, addon="x") for part in ("", "/addon-attachments")),
+    *(_row("account", method, "/addon-attachments/{addon}", 404, addon="x") for method in ("GET", "DELETE")),
+    *(_row("account", "GET", "/addon-services/{service}" + part, 404, service="x") for part in ("", "/plans")),
+    *(_row("account", "POST", f"/actions/{kind}/resolve", 404, {}) for kind in ("addons", "addon-attachments")),
+    *(_row("account", "POST", f"/{kind}", 422, {}) for kind in "teams teams/apps spaces telemetry-drains".split()),
+    *(_row("account", "GET", "/teams/{team}" + part, 404, team="x", part="members") for part in ("", "/{part}")),
+    *(_row("account", method, "/teams/{team}/members", 404, team="x") for method in ("PUT", "PATCH")),
+    *(_row("account", "GET", "/spaces/{space}" + part, 404, space="x", part="nat") for part in ("", "/{part}")),
+    *(_row("account", "GET", "/pipelines/{pipeline}" + part, 404, pipeline="x", part="repo") for part in ("", "/{part}")),
+    *(
+        _row("account", "POST", f"/{kind}", 422, {})
+        for kind in "pipelines pipeline-couplings pipeline-promotions review-apps test-runs".split()
+    ),
+    *(_row("account", method, "/telemetry-drains/{drain}", 404, drain="x") for method in ("GET", "PATCH", "DELETE")),
+    _row("account", "GET", "/api/v2", 404),  # the app is the user name of these two
+    _row("account", "PUT", "/api/v2/{dyno}", 404, dyno="web.1"),
+    _row("ticket", "GET", "/auth/cli/{id}", 404, id="junk"),
+)
 MATRIX = (
     _row("public", "GET", "/senryu/health", 200),
     _row("public", "GET", "/senryu/ca.pem", 404),
@@ -64,7 +124,9 @@ MATRIX = (
     _row("account", "GET", "/dyno-sizes/{size}", 200, size="eco"),
     _row("account", "GET", "/stacks", 200),
     _row("account", "GET", "/stacks/{stack}", 200, stack="host"),
-    *(_row("account", "GET", f"/{kind}", 200) for kind in ("spaces", "teams", "addons", "addon-attachments", "pipelines")),
+    *(_row("account", "GET", f"/{kind}", 200) for kind in "spaces teams addons addon-attachments addon-services pipelines".split()),
+    *FEATURES_KEYS_CLIENTS,
+    *NOT_HERE_YET,
     _row("operator", "POST", "/senryu/invitations", 201, {"email": "guest@example.com"}),
     _row("operator", "PATCH", "/senryu/registration", 200, {"open": False}),
     _row("operator", "POST", "/senryu/stacks", 201, {"name": "other", "source": "/srv/other"}),

@@ -77,12 +77,6 @@ async def rate_limits(request: Request, caller: CallerDep, platform: PlatformDep
     return JSONResponse({"remaining": allowance.left(caller.authorization.token_hash, platform.clock.monotonic())})
 
 
-@router.get("/account/features")
-async def features(caller: CallerDep) -> JSONResponse:
-    """No account features."""
-    return JSONResponse([])
-
-
 @router.post("/senryu/registrations")
 async def create(request: Request, platform: PlatformDep) -> JSONResponse:
     """Makes an account and gives it a token: the first one, an invited one, or any while registration is open."""

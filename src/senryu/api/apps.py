@@ -75,6 +75,12 @@ async def _owners(apps: list[App], platform: Platform) -> tuple[dict[UUID, Accou
         return owners, {stack.name: str(stack.id) for stack in await list_stacks(tx)}
 
 
+async def shown_all(apps: list[App], platform: Platform) -> list[dict[str, Any]]:
+    """Each as `shown` gives it."""
+    owners, stacks = await _owners(apps, platform)
+    return [shown(app, owners[app.owner_id], platform, stacks) for app in apps]
+
+
 async def _one(app: App, platform: Platform) -> dict[str, Any]:
     owners, stacks = await _owners([app], platform)
     return shown(app, owners[app.owner_id], platform, stacks)
@@ -90,9 +96,7 @@ async def index(request: Request, caller: CallerDep, platform: PlatformDep, user
         apps = await list_apps(tx, caller.account.id)
     if request.url.path != "/apps":
         apps = [app for app in apps if app.owner_id == caller.account.id]
-    owners, stacks = await _owners(apps, platform)
-    items = [shown(app, owners[app.owner_id], platform, stacks) for app in apps]
-    return listed(request, items, fields=("id", "name", "updated_at"))
+    return listed(request, await shown_all(apps, platform), fields=("id", "name", "updated_at"))
 
 
 @router.post("/apps")

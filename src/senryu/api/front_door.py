@@ -7,24 +7,40 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
 from ..actions.authenticate import Attempts
+from ..actions.browser_login import BrowserLogins
 from ..core.errors import NotFound
 from ..platform import Platform
 from . import (
     account,
+    addons,
+    app_filters,
     apps,
+    browser_login,
     buildpack_installations,
+    buildpack_registry,
     builds,
     collaborators,
     config_vars,
+    data_transfers,
     domains,
     dynos,
     errors,
+    exec_tunnels,
+    features,
     formation,
+    keys,
     log_sessions,
     oauth_authorizations,
+    oauth_clients,
+    oauth_sessions,
+    pipelines,
+    platform_status,
     regions,
     releases,
     slugs,
+    sni_endpoints,
+    teams,
+    telemetry_drains,
 )
 from .auth import Allowance, PlatformDep
 from .links import Origins
@@ -46,6 +62,21 @@ ROUTERS: tuple[APIRouter, ...] = (
     collaborators.router,
     buildpack_installations.router,
     regions.router,
+    features.router,
+    keys.router,
+    oauth_clients.router,
+    oauth_sessions.router,
+    browser_login.router,
+    app_filters.router,
+    buildpack_registry.router,
+    platform_status.router,
+    sni_endpoints.router,
+    telemetry_drains.router,
+    addons.router,
+    data_transfers.router,
+    pipelines.router,
+    teams.router,
+    exec_tunnels.router,
 )
 
 _own = APIRouter()
@@ -76,6 +107,7 @@ def front_door(platform: Platform) -> FastAPI:
     api.state.platform = platform
     api.state.attempts = Attempts()
     api.state.allowance = Allowance()
+    api.state.logins = BrowserLogins(platform.clock)
     errors.install(api)
 
     @api.middleware("http")

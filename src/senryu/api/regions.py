@@ -1,4 +1,4 @@
-"""`region` and `stack`, and other lists that are the same for every account."""
+"""`region`, `dyno-size` and `stack`: lists that are the same for every account."""
 
 from __future__ import annotations
 
@@ -134,13 +134,3 @@ async def import_(request: Request, operator: OperatorDep, platform: PlatformDep
         clock=platform.clock,
     )
     return JSONResponse({"id": str(made.id), "name": made.name, "state": made.state, "source": made.source}, 201)
-
-
-@router.get("/spaces")
-@router.get("/teams")
-@router.get("/addons")
-@router.get("/addon-attachments")
-@router.get("/pipelines")
-async def nothing(request: Request, caller: CallerDep) -> JSONResponse:
-    """Kinds of things this platform has none of yet: empty lists, which clients take well."""
-    return listed(request, [])

@@ -84,6 +84,28 @@ LOG_LINE_MAX_BYTES = 10_000
 LOG_TAIL_BUFFER_LINES = 1024
 LOG_SESSION_S = 5 * 60.0
 
+# Log drains (Dev Center: log-drains, limits; the rest is logplex's own)
+DRAINS_PER_APP_MAX = 5
+DRAIN_URL_MAX_CHARS = 2048  # ours
+DRAIN_BUFFER_LINES = 1024  # the oldest is displaced and counted in an L10
+DRAIN_SHRUNK_LINES = 10  # what is kept for a syslog receiver that failed often
+DRAIN_FAILURES_BEFORE_SHRINKING = 10
+DRAIN_BATCH_BYTES = 102_400  # one HTTPS request, about
+DRAIN_PACKET_BYTES = 4096  # one write to a syslog receiver, about
+DRAIN_TRIES = 3  # of one HTTPS request
+DRAIN_CONNECT_TIMEOUT_S = 3.0
+DRAIN_REQUEST_TIMEOUT_S = 5.0
+DRAIN_SEND_TIMEOUT_S = 4.0
+DRAIN_GATHER_S = 0.25  # log-shuttle's: requests to one receiver are at least so far apart unless a full one waits
+DRAIN_SLOT_S = 0.01
+DRAIN_RECONNECT_MIN_S = 30.0
+DRAIN_RECONNECT_MAX_S = 300.0
+DRAIN_IDLE_MIN_S = 144.0
+DRAIN_IDLE_MAX_S = 240.0
+DRAIN_CONNECTION_MAX_S = 5 * 3600.0
+DRAIN_TOLD_S = 60.0  # ours: how often an L10 or L14 of one drain is told in the app's log
+LOOKUP_TIMEOUT_S = 3.0  # ours: a host name that a user gave
+
 # API (Dev Center: platform-api-reference)
 API_CALLS_PER_HOUR = 4500
 API_BODY_MAX_BYTES = 1 * MIB
@@ -92,6 +114,10 @@ API_PAGE_DEFAULT = 200
 LOGIN_FAILURES_BEFORE_DELAY = 5
 LOGIN_DELAY_MAX_S = 30.0
 PASSWORD_MIN_CHARS = 8
+SSH_KEYS_PER_ACCOUNT_MAX = 100  # ours
+OAUTH_CLIENTS_PER_ACCOUNT_MAX = 100  # ours
+LOGINS_WAITING_MAX = 200  # ours: browser logins under way at once
+LOGIN_WAIT_S = 10 * 60.0  # what the official client waits for a browser login
 
 # Waits on our own parts
 AGENT_TIMEOUT_S = 30.0

@@ -106,6 +106,29 @@ authorizations = Table(
     Column("expires_at", Moment),
 )
 
+ssh_keys = Table(
+    "ssh_keys",
+    metadata,
+    _id(),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("fingerprint", String(47), nullable=False),
+    *_times(),
+    UniqueConstraint("account_id", "fingerprint"),
+)
+
+oauth_clients = Table(
+    "oauth_clients",
+    metadata,
+    _id(),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    *_times(),
+)
+
 apps = Table(
     "apps",
     metadata,
