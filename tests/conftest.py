@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import structlog
-from house import House, house_at
+from argon2 import PasswordHasher
 
+from house import House, house_at
+from senryu.actions import authenticate
 from senryu.store.migrate import migrate
 
+# Real hashing takes 50 ms of two cores each time; what it is made of is asserted where it matters.
+authenticate._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+authenticate._NOBODY = authenticate._HASHER.hash("nobody")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 

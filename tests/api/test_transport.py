@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import product
 from uuid import UUID
 
 import pytest
@@ -92,42 +93,44 @@ JSON_ROUTES = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), JSON_ROUTES)
-async def test_a_body_that_cannot_be_read_is_refused_in_herokus_form(house: House, method: str, path: str) -> None:
+async def test_a_body_that_cannot_be_read_is_refused_in_herokus_form(house: House) -> None:
     await house.create("target")
     await house.deploy("target")
     await house.settle("target")
-    client = house.operator.client if path.startswith("/senryu") else house.client
-    for body in BAD_BODIES:
+    for body, (method, path) in product(BAD_BODIES, JSON_ROUTES):
+        client = house.operator.client if path.startswith("/senryu") else house.client
         answer = await client.request(method, path, content=body, headers={"Content-Type": "application/json"})
         assert 400 <= answer.status_code < 500, (body[:40], answer.text)
         assert {"id", "message"} <= answer.json().keys(), body[:40]
 
 
-WRONG: list[object] = [None, True, 0, 3.5, 10**18, "", "x" * 300, "\u0000", "é²\u2028", [], [1], [None], {}, {"a": {"b": []}}]
+WRONG: list[object] = [None, True, 10**18, "", "\u0000", "é²\u2028", [None], {"a": {"b": []}}]
 FIELDS = (
     "name maintenance build_stack stack new_password source_blob process_types release slug commit description env size type attach"
     " stdin columns lines dyno source tail hostname user updates scope expires_in invitation open"
 )
 
 
-@pytest.mark.parametrize(("method", "path"), JSON_ROUTES)
-async def test_no_value_of_a_wrong_type_breaks_anything(house: House, method: str, path: str) -> None:
-    await house.create("target")
-    client = house.operator.client if path.startswith("/senryu") else house.client
+def _wrong_bodies() -> Iterator[dict[str, object]]:
     whole = {"email": "a@example.com", "command": "bash", "process_types": {"web": "x"}, "source_blob": {"url": "ftp://x"}}
-    sent: list[dict[str, object]] = []
     for value in WRONG:
-        sent.append({"source_blob": {"url": value, "version": value}, "updates": [{"type": value, "quantity": value, "buildpack": value}]})
-        sent.append(dict.fromkeys(FIELDS.split(), value))
-        sent += [{**whole, field: value} for field in FIELDS.split() if value in ("é²\u2028", [None])]
-    sent.append({"source_blob": {"url": "http://["}, "updates": [{"buildpack": "http://["}]})
-    sent.append({"source_blob": {"url": "http://x:99999/"}, "env": {"COLUMNS": "²", "LINES": "9" * 5000}, "command": "bash"})
-    for body in sent:
-        answer = await client.request(method, path, content=json.dumps(body).encode())
-        assert answer.status_code < 500, (body, answer.text)
-        if answer.status_code >= 400:
-            assert {"id", "message"} <= answer.json().keys()
+        yield {"source_blob": {"url": value, "version": value}, "updates": [{"type": value, "quantity": value, "buildpack": value}]}
+        yield dict.fromkeys(FIELDS.split(), value)
+    for field in ("env", "size", "type", "attach", "source_blob", "process_types", "lines", "release"):
+        yield {**whole, field: [None]}
+    yield {"source_blob": {"url": "http://["}, "updates": [{"buildpack": "http://["}]}
+    yield {"source_blob": {"url": "http://x:99999/"}, "env": {"COLUMNS": "²", "LINES": "9" * 5000}, "command": "bash"}
+
+
+async def test_no_value_of_a_wrong_type_breaks_anything(house: House) -> None:
+    await house.create("target")
+    for method, path in JSON_ROUTES:
+        client = house.operator.client if path.startswith("/senryu") else house.client
+        for body in _wrong_bodies():
+            answer = await client.request(method, path, content=json.dumps(body).encode())
+            assert answer.status_code < 500, (path, body, answer.text)
+            if answer.status_code >= 400:
+                assert {"id", "message"} <= answer.json().keys()
 
 
 async def test_a_body_of_100_mb_is_cut_off_early(house: House) -> None:

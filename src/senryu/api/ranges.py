@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import Request
@@ -70,16 +70,20 @@ def cut(items: Sequence[Mapping[str, Any]], page: Page) -> tuple[list[Mapping[st
 
     Where the next item has the same value (two builds of one second), the bound is `value~id`, so that none is left out.
     """
-    ordered = sorted(items, key=lambda item: (_key(item, page.field), str(item.get("id", ""))), reverse=page.is_descending)
-    if ordered and (page.first or page.last):
-        ordered = [item for item in ordered if _is_in(item, page, _key(ordered[0], page.field))]
+    ordered = sorted(items, key=lambda item: _key(item, page.field), reverse=page.is_descending)
+    first, _, tie = page.first.partition("~")
+    if ordered and (first or page.last):
+        kept = replace(page, first=first, is_after=page.is_after and not tie)
+        ordered = [item for item in ordered if _is_in(item, kept, _key(ordered[0], page.field))]
+        ids = [str(item.get("id", "")) for item in ordered]
+        ordered = ordered[ids.index(tie) + 1 :] if tie in ids else ordered
     taken, rest = ordered[: page.most], ordered[page.most :]
     if not rest:
         return taken, None
     last = taken[-1]
-    tie = f"~{last.get('id', '')}" if _key(rest[0], page.field) == _key(last, page.field) else ""
+    bound = f"~{last.get('id', '')}" if _key(rest[0], page.field) == _key(last, page.field) else ""
     order = ",order=desc" if page.is_descending else ""
-    return taken, f"{page.field} ]{last[page.field]}{tie}..{page.last}; max={page.most}{order}"
+    return taken, f"{page.field} ]{last[page.field]}{bound}..{page.last}; max={page.most}{order}"
 
 
 def _is_in(item: Mapping[str, Any], page: Page, sample: tuple[int, int, str]) -> bool:
@@ -88,9 +92,8 @@ def _is_in(item: Mapping[str, Any], page: Page, sample: tuple[int, int, str]) ->
         return False
     if not page.first:
         return True
-    first, _, tie = page.first.partition("~")
-    place = _order(key, _bound(first, sample)) or (_order(str(item.get("id", "")), tie) if tie else 0)
-    return place * sign > 0 or (place == 0 and not page.is_after)
+    place = _order(key, _bound(page.first, sample)) * sign
+    return place > 0 or (place == 0 and not page.is_after)
 
 
 def _order(one: Any, other: Any) -> int:
