@@ -159,7 +159,7 @@ async def test_quantities_may_be_numbers_texts_and_steps(house: House) -> None:
         assert {entry["type"]: entry["quantity"] for entry in answer.json()} == {"web": 1, "worker": expected}
 
 
-WRONG_UPDATES: list[dict[str, Any]] = [{"type": "web", "quantity": quantity} for quantity in list[Any](("many", 101, -1.5, True, "++1", []))]
+WRONG_UPDATES: list[dict[str, Any]] = [{"type": "web", "quantity": quantity} for quantity in list[Any](("many", 101, -1.5, True, "++1"))]
 WRONG_UPDATES += [{"type": "nothing", "quantity": 1}, {"type": "web", "size": "huge"}, {"quantity": 1}, {"type": "release", "quantity": 1}]
 
 
