@@ -144,6 +144,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             supervision=supervisor,
             clock=clock,
         )
+        supervisor.undertake("clear-builds", builder.clear_away())
         supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
         yield platform
 

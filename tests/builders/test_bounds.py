@@ -7,7 +7,7 @@ import io
 import os
 import tarfile
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -15,6 +15,7 @@ from senryu.builders import ContainerBuilder, container, outcome, plan, work
 from senryu.core import limits
 from senryu.core.build import BuildFailed
 from senryu.core.buildpack import Buildpack
+from senryu.core.dyno import DynoKind, ObservedDyno
 from senryu.core.errors import Invalid
 
 from .conftest import APP, Bench, tar
@@ -225,3 +226,10 @@ def test_release_yaml_that_multiplies_itself_is_harmless() -> None:
     found = outcome.release_text(bomb + b"config_vars: *j\ndefault_process_types:\n  web: *j\n")
     assert found
     assert found.default_process_types == {}
+
+
+async def test_containers_of_a_builder_that_died_are_removed_before_anybody_builds(bench: Bench) -> None:
+    left = UUID(int=99)
+    bench.engine.ended[left] = ObservedDyno(left, UUID(int=7), "build.left", DynoKind.BUILD, True)
+    await bench.builder.clear_away()
+    assert bench.engine.removed == [left]

@@ -168,3 +168,12 @@ async def push_body(checkout: Checkout, commit: str) -> bytes:
     pack, _ = await program.communicate(f"{commit}\n".encode())
     command = f"{'0' * 40} {commit} refs/heads/main\0 report-status side-band-64k\n".encode()
     return b"%04x" % (len(command) + 4) + command + b"0000" + pack
+
+
+async def test_a_full_disk_is_said_before_anything_is_sent(house: House, checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    await checkout.commit(a="1")
+    monkeypatch.setattr("senryu.git.repository._KEPT_FREE_BYTES", 1 << 62)
+    refused = await checkout.git("push", house.address("shop"), "main")
+    assert refused.status != 0
+    assert "The platform's disk is full" in refused.text
+    assert house.commits == []

@@ -27,6 +27,7 @@ Say = Callable[[bytes], Awaitable[None]]
 _DISCOVER = b"\x01discover"  # flow/build.sh: everything but the slug is there
 _NO_SPACE = b"No space left on device"
 _LOOK_AT_DISK_S = 3.0
+_ASK_AGAIN_S = 0.5
 
 
 @dataclass
@@ -67,11 +68,12 @@ class ContainerBuilder:
         if tools_dir is not None:
             self._shared.append(Mount(str(tools_dir), "/opt/senryu/tools"))
         self._running: set[UUID] = set()
+        self._clearing = asyncio.Lock()
         self._has_cleared = False
 
     async def build(self, order: BuildOrder, output: Say) -> Built:
         """See Builder."""
-        await self._clear()
+        await self._clear()  # may not have got through at the start
         run = _Run(order, work.Work(self._home, order.id, order.app_id), plan.names(order.buildpacks))
         async with self._laid_out(run):
             await self._run(run, output)
@@ -81,14 +83,22 @@ class ContainerBuilder:
         """See Builder."""
         await asyncio.to_thread(work.remove_tree, work.cache_of(self._home, app_id))
 
+    async def clear_away(self) -> None:
+        """Ends containers of builds that an earlier senryud did not see to their end; asks until the engine answers."""
+        while not self._has_cleared:
+            try:
+                await self._clear()
+            except Unavailable:
+                await asyncio.sleep(_ASK_AGAIN_S)
+
     async def _clear(self) -> None:
-        """Ends containers of builds that an earlier senryud did not see to their end."""
-        if self._has_cleared:
-            return
-        for dyno in await self._engine.dynos():
-            if dyno.kind is DynoKind.BUILD and dyno.id not in self._running:
-                await self._engine.remove(dyno.id)
-        self._has_cleared = True
+        async with self._clearing:
+            if self._has_cleared:
+                return
+            for dyno in await self._engine.dynos():
+                if dyno.kind is DynoKind.BUILD and dyno.id not in self._running:
+                    await self._engine.remove(dyno.id)
+            self._has_cleared = True
 
     @asynccontextmanager
     async def _laid_out(self, run: _Run) -> AsyncIterator[None]:

@@ -106,6 +106,8 @@ class GitDoor:
         if request.method != "GET" or service not in _SERVICES:
             return await _nothing(request)
         target = await self._target(request, service)
+        if service == "git-receive-pack":
+            self.repositories.check_space()
         path = await self.repositories.prepared(target.app_id)
         environment = self.repositories.environment(_protocol(request, service))
         command = ["git", service.removeprefix("git-"), "--stateless-rpc", "--http-backend-info-refs", str(path)]
@@ -126,6 +128,7 @@ class GitDoor:
         if request.method != "POST":
             return await _nothing(request)
         target = await self._target(request, "git-receive-pack")
+        self.repositories.check_space()
         path = await self.repositories.prepared(target.app_id)
         receive = Receive(
             target, path, repositories=self.repositories, deploy=self._deploy, deploying=self._deploying,

@@ -21,6 +21,7 @@ from senryu.core.limits import AGENT_TIMEOUT_S, GIT_PACK_MAX_BYTES, MIB
 
 from .program import started
 
+_KEPT_FREE_BYTES = 32 * MIB
 _ATTRIBUTES = "* -export-ignore -export-subst !filter !working-tree-encoding -ident\n"
 """Above the pusher's own .gitattributes: a build gets the files as they were committed."""
 
@@ -114,6 +115,12 @@ class Repositories:
             if not path.exists():
                 await self._create(path)
         return path
+
+    def check_space(self) -> None:
+        """Raises: Unavailable when the disk is too full for a push; what is left is for the database and running apps."""
+        disk = os.statvfs(self._directory)
+        if disk.f_bavail * disk.f_frsize < _KEPT_FREE_BYTES or (disk.f_files and not disk.f_favail):
+            raise Unavailable("The platform's disk is full, so it takes no pushes; its operator must free disk space.")
 
     async def remove(self, app_id: UUID) -> None:
         """Deletes the app's repository. Idempotent."""

@@ -18,6 +18,7 @@ Transaction = AsyncConnection
 
 _POOL_SIZE = 8
 _SILENT = "The platform's database does not answer; try again in a moment."
+_FULL = "The platform's disk is full, so nothing can be changed; its operator must free disk space."
 _MET = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
 
 
@@ -70,7 +71,7 @@ class Database:
         except IntegrityError as failure:
             raise Conflict("Another change of the same thing came first; look again and repeat yours.") from failure
         except (OperationalError, InterfaceError, NoConnectionFree) as failure:
-            raise Unavailable(_SILENT) from failure
+            raise Unavailable(_FULL if _is_full(failure) else _SILENT) from failure
         except DBAPIError as failure:
             if failure.connection_invalidated:
                 raise Unavailable(_SILENT) from failure
@@ -93,6 +94,12 @@ class Database:
     async def close(self) -> None:
         """Closes every connection."""
         await self._engine.dispose()
+
+
+def _is_full(failure: Exception) -> bool:
+    """SQLite: SQLITE_FULL, and the IOERRs of a write that had no room; PostgreSQL: disk_full."""
+    cause = getattr(failure, "orig", None)
+    return getattr(cause, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE") or getattr(cause, "sqlstate", "") == "53100"
 
 
 def _sqlite_engine(url: str) -> AsyncEngine:
