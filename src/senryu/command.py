@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from .config import SETTINGS, Settings, explained, settings
-from .core.errors import PlatformError
+from .core.errors import Invalid, PlatformError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,6 +54,9 @@ def _do(given: argparse.Namespace, wanted: Settings) -> int:
 
         return prepare(wanted)
     if given.verb == "install":
+        if settings({"home": wanted.home}, {}).database_url != wanted.database_url:
+            file = wanted.home / "senryu.toml"
+            raise Invalid(f"Write `database_url` into {file}: services take it from there, where its password is safe.")
         from .install import runit, systemd
 
         written = systemd.install(wanted, given.units_dir) if given.systemd else runit.install(wanted)

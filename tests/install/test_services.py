@@ -1,0 +1,80 @@
+"""The processes as runit and systemd are told of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from senryu.config import Settings, settings
+from senryu.install.runit import run_script
+from senryu.install.services import flags, preparation, services
+from senryu.install.systemd import prepare_unit, unit
+
+
+@pytest.fixture
+def chosen(tmp_path: Path) -> Settings:
+    flags = {"home": tmp_path / "ho me", "port": 80, "tls_port": 443, "domain": "example.com", "database_url": "postgresql://u:secret@h/x"}
+    return settings(flags, {})
+
+
+def test_flags_lead_to_the_same_settings_without_an_environment(tmp_path: Path) -> None:
+    first = settings({"home": tmp_path, "port": 81, "domain": "example.com", "slots": 7, "listen": "10.0.0.1"}, {})
+    given = flags(first)
+    parsed = {given[i].removeprefix("--").replace("-", "_"): given[i + 1] for i in range(0, len(given), 2)}
+    assert settings(parsed, {}) == first
+
+
+def test_no_password_is_in_any_command_line(chosen: Settings) -> None:
+    told = [unit(service, chosen) + run_script(service, chosen.home) for service in services(chosen)]
+    assert "secret" not in "".join(told) + prepare_unit(chosen) + str(preparation(chosen))
+
+
+def test_only_the_agent_is_root(chosen: Settings) -> None:
+    users = {service.name: service.user for service in services(chosen)}
+    assert users == {"agent": "root", "router": "senryu-router", "senryud": "senryu"}
+    for service in services(chosen):
+        script = run_script(service, chosen.home)
+        assert ("setpriv --reuid=" in script) == (service.user != "root")
+        assert f"User={service.user}\n" in unit(service, chosen)
+
+
+def test_only_the_router_may_bind_low_ports_and_only_when_it_must(chosen: Settings, tmp_path: Path) -> None:
+    high = settings({"home": tmp_path}, {})
+    assert [service.name for service in services(chosen) if service.capabilities] == ["router"]
+    assert not [service for service in services(high) if service.capabilities]
+    [router] = [service for service in services(chosen) if service.name == "router"]
+    assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in unit(router, chosen)
+    assert "--ambient-caps=+net_bind_service" in run_script(router, chosen.home)
+
+
+def test_a_restart_of_the_agent_leaves_dynos_alone(chosen: Settings) -> None:
+    [agent] = [service for service in services(chosen) if service.name == "agent"]
+    assert "KillMode=process" in unit(agent, chosen)
+    assert "Delegate=yes" in unit(agent, chosen)
+
+
+def test_scripts_are_shell_with_every_word_quoted(chosen: Settings) -> None:
+    for service in services(chosen):
+        script = run_script(service, chosen.home)
+        assert script.startswith("#!/bin/sh\n")
+        assert script.splitlines()[-1].startswith("exec ")
+        subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=True, timeout=10)
+        assert "ho me'" in script or "'ho me" in script or "ho me/" in script
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    plain = settings({"home": tmp_path / "home", "port": 80}, {})
+    (tmp_path / "home" / "router").mkdir(parents=True)
+    paths = [tmp_path / "senryu-prepare.service"]
+    paths[0].write_text(prepare_unit(plain))
+    for service in services(plain):
+        name = service.name if service.name == "senryud" else f"senryu-{service.name}"
+        paths.append(tmp_path / f"{name}.service")
+        paths[-1].write_text(unit(service, plain))
+    done = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True, timeout=60, check=False)
+    complaints = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "senryu" in line]
+    assert not [line for line in complaints if "Unknown" in line or "Invalid" in line or "Failed to parse" in line], complaints
