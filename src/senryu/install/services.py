@@ -8,6 +8,10 @@ from pathlib import Path
 
 from ..config import SETTINGS, Settings
 
+# HAProxy takes O_APPEND off its stdout (2.6: fd_set_nonblock), and would then write over the log from its beginning: an empty line,
+# which readers pass over, moves the descriptor to the end before.
+_AT_THE_END = ("/bin/sh", "-c", 'echo && exec "$@"', "router")
+
 USER = "senryu"
 ROUTER_USER = "senryu-router"
 
@@ -49,6 +53,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
     """The three processes. A database URL with a password goes into senryu.toml, not into argv."""
     home, ours = settings.home, flags(settings)
     needs_low_port = min(settings.port, settings.tls_port) < 1024
+    haproxy = ("/usr/sbin/haproxy", "-W", "-db")
     return (
         Service(
             "agent",
@@ -60,7 +65,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         Service(
             "router",
             "Senryu router: HAProxy",
-            ("/usr/sbin/haproxy", "-W", "-db", "-S", f"{home}/run/haproxy-master.sock,mode,660", "-f", f"{home}/router/haproxy.cfg"),
+            (*_AT_THE_END, *haproxy, "-S", f"{home}/run/haproxy-master.sock,mode,660", "-f", f"{home}/router/haproxy.cfg"),
             ROUTER_USER,
             stdout=home / "router" / "requests.log",
             capabilities=("net_bind_service",) if needs_low_port else (),
