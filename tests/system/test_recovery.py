@@ -53,8 +53,7 @@ def test_senryud_killed_lets_apps_serve_on_without_a_failed_request(app: App, pl
     assert not visitors.failed()
     assert container_pids(platform) == processes
     log = app.log()
-    assert log.count("listening on port") == 1 and "Build succeeded" in log
-    assert "app[web.1]: listening on port" in log
+    assert log.count("listening on port") == 1 and log.count("Build succeeded") == 1
 
 
 def test_the_agent_killed_lets_dynos_run_on_and_is_back_for_new_ones(app: App, platform: Copy) -> None:
@@ -72,6 +71,8 @@ def test_the_router_killed_is_back_within_seconds_with_every_route(app: App, mak
     blank, before = make_app(), container_pids(platform)
     app.senryu("domains:add", f"www.{app.name}.example")
     eventually(lambda: platform.visit(f"www.{app.name}.example").status == 200, "the domain")
+    # Changes are in the files it starts from a moment later; what is younger comes with the platform's next look.
+    eventually(lambda: app.name in (platform.home / "router/hosts.map").read_text().partition("www.")[2], "the saved domain")
     platform.kill("router")
     eventually(lambda: app.visit().status == 200, "the app", within_s=15)
     assert platform.visit(f"www.{app.name}.example").status == 200
