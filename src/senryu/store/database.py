@@ -82,10 +82,17 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
         connection = self._engine.connect()
+        # To its end also when cancelled: a connection half opened would be lost together with its thread or socket.
+        opening = asyncio.ensure_future(connection.start())
         try:
-            await connection.start()
+            await asyncio.shield(opening)
         except OSError as failure:  # the PostgreSQL driver gives these as they are
             raise Unavailable(_SILENT) from failure
+        except asyncio.CancelledError:
+            await asyncio.wait({opening})
+            if opening.exception() is None:
+                await connection.close()
+            raise
         try:
             yield connection
         finally:
