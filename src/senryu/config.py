@@ -17,6 +17,7 @@ from .core.dyno_size import size_named
 from .core.errors import Invalid
 
 _PORT_MAX = 65535
+_SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _DOMAIN = re.compile(r"^(?=.{1,200}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
 
 # name -> (environment variable, default, what it is)
@@ -29,6 +30,7 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "listen": ("SENRYU_LISTEN", "", "address to listen on; empty: 127.0.0.1 and ::1"),
     "database_url": ("SENRYU_DATABASE_URL", "", "SQLAlchemy URL; empty: SQLite below the home"),
     "default_size": ("SENRYU_DEFAULT_SIZE", "Standard-1X", "dyno size of new process types"),
+    "allow_private_drains": ("SENRYU_ALLOW_PRIVATE_DRAINS", False, "whether log drains may lead into private networks and to this machine"),
     "slots": ("SENRYU_ROUTER_SLOTS", 128, "apps the router has room for without a reload"),
 }
 
@@ -45,6 +47,7 @@ class Settings:
     listen: str
     database_url: str
     default_size: str
+    allow_private_drains: bool
     slots: int
 
     @property
@@ -66,6 +69,10 @@ def _suffix(port: int, default: int) -> str:
 
 
 def _cast(name: str, value: Any, default: Any, where: str) -> Any:
+    if isinstance(default, bool):
+        if str(value).lower() not in _SWITCH:
+            raise Invalid(f"The setting `{name}` ({where}) is `{value}`; use true or false.")
+        return _SWITCH[str(value).lower()]
     if isinstance(default, int):
         try:
             number = int(value)

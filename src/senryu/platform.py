@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .config import Settings
+from .core.address import Resolver
 from .core.build import Builder, Streams
 from .core.clock import Clock
 from .core.dyno import Engine, OutputReader
 from .core.formation import Supervision
+from .core.log_drain import Draining
 from .core.log_line import LogReader, LogWriter
 from .core.route import Router
 from .core.slug import BlobStore
@@ -33,6 +35,8 @@ class Platform:
     router: Router
     log_writer: LogWriter
     log_reader: LogReader
+    resolver: Resolver
+    drains: Draining
     streams: Streams
     supervision: Supervision
     clock: Clock

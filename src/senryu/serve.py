@@ -9,7 +9,7 @@ import secrets
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,19 +32,23 @@ from .builders.container import ContainerBuilder
 from .config import Settings
 from .core.codes import router_line
 from .core.errors import NotFound, PlatformError
+from .core.log_drain import LogDrain
 from .engines.container import ContainerEngine
 from .git.door import GitDoor
 from .git.repository import Repositories
 from .git.target import Output, PushTarget
 from .install.prepare import router_settings
+from .logs.drains import Drains
 from .logs.history import FileLogs
 from .logs.intake import Intake
 from .logs.streams import FileStreams
 from .platform import Platform
+from .resolver import SystemResolver
 from .routers.haproxy import HAProxyRouter
 from .store.apps import find_app
 from .store.database import Database
-from .store.vault import vault_at
+from .store.log_drains import list_log_drains
+from .store.vault import Vault, vault_at
 
 _log = structlog.get_logger("senryud")
 
@@ -110,6 +114,18 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         streams = FileStreams(home / "streams")
         intake = await house.enter_async_context(Intake(outputs=engine, writer=logs, reader=logs, clock=clock))
         intake.follow_router(router, router_line)
+        resolver = SystemResolver()
+        house.callback(resolver.close)
+        drains = Drains(
+            wanted=lambda: _every_drain(db, vault),
+            directory=home / "logs" / "drains",
+            reader=logs,
+            writer=logs,
+            resolver=resolver,
+            clock=clock,
+            allow_private=settings.allow_private_drains,
+        )
+        await house.enter_async_context(drains)
         builder = ContainerBuilder(engine, engine, blobs, home=home, buildpacks_dir=buildpacks_dir(), tools_dir=home / "tools")
         await recover(db=db, log_writer=logs, clock=clock)
         supervisor = await house.enter_async_context(
@@ -140,6 +156,8 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             router=router,
             log_writer=logs,
             log_reader=logs,
+            resolver=resolver,
+            drains=drains,
             streams=streams,
             supervision=supervisor,
             clock=clock,
@@ -147,6 +165,11 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         supervisor.undertake("clear-builds", builder.clear_away())
         supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
         yield platform
+
+
+async def _every_drain(db: Database, vault: Vault) -> Sequence[LogDrain]:
+    async with db.reading() as tx:
+        return await list_log_drains(tx, vault=vault)
 
 
 def git_door(platform: Platform) -> GitDoor:

@@ -88,6 +88,19 @@ def test_domains(api: FakeApi, senryu: Senryu) -> None:
     assert gone == ["www.example.com", "example.com"]
 
 
+def test_drains(api: FakeApi, senryu: Senryu) -> None:
+    drain = {"url": "https://me:s3cret@logs.example.com/in", "token": "d.1", "id": "1", "addon": None}
+    api.on("GET /apps/myapp/log-drains", [drain])
+    assert senryu("drains", "-a", "myapp").out == "=== ⬢ myapp Drains\n\nhttps://me:****@logs.example.com/in (d.1)\n"
+    api.on("GET /apps/myapp/log-drains", [])
+    assert senryu("drains", "-a", "myapp").out == "⬢ myapp has no drains.\n"
+    api.on("POST /apps/myapp/log-drains", drain, 201)
+    assert senryu("drains:add", drain["url"], "-a", "myapp").out == "Successfully added drain https://me:****@logs.example.com/in\n"
+    assert api.asked("POST /apps/myapp/log-drains")[0].json == {"url": drain["url"]}
+    api.on("DELETE /apps/myapp/log-drains/https%3A%2F%2Flogs.example.com%2Fin", drain)
+    assert senryu("drains:remove", "https://logs.example.com/in", "-a", "myapp").status == 0
+
+
 def test_maintenance(api: FakeApi, senryu: Senryu) -> None:
     api.on("PATCH /apps/myapp", app())
     assert senryu("maintenance:on", "-a", "myapp").err == "Enabling maintenance mode for ⬢ myapp... done\n"

@@ -41,7 +41,8 @@ def test_an_example_of_the_manual_is_accepted_by_its_command(name: str, example:
 
 def known_codes() -> set[str]:
     runtime = {name for name in vars(codes) if re.fullmatch(r"R\d\d", name)}
-    logged = set(re.findall(r"Error (L\d\d)", (ROOT / "src/senryu/core/log_line.py").read_text()))
+    tellers = (ROOT / f"src/senryu/core/{name}.py" for name in ("log_line", "log_drain"))
+    logged = {code for teller in tellers for code in re.findall(r"Error (L\d\d)", teller.read_text())}
     return {*codes.H_CODES, *runtime, *logged}
 
 

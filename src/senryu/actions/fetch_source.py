@@ -6,12 +6,11 @@ Only public addresses are fetched: the platform must not be made to read its own
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ..core.address import Resolver, checked_address
 from ..core.errors import Invalid, Unavailable
 from ..core.limits import SOURCE_MAX_BYTES
 from ..core.slug import BlobStore
@@ -23,19 +22,7 @@ _TIMEOUT_S = 30.0
 _WHOLE_TIMEOUT_S = 300.0
 
 
-async def _public_address(host: str, port: int) -> str:
-    """One address of a host, all of which must be public. Raises: Invalid."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise Invalid(f"The host `{host[:100]}` of the source's address is not known.") from None
-    addresses = [str(entry[4][0]) for entry in found]
-    if not addresses or not all(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
-        raise Invalid("The source's address leads into a private network; upload it with `POST /sources` instead.")
-    return addresses[0]
-
-
-async def fetch_source(url: str, key: str, *, blobs: BlobStore) -> str:
+async def fetch_source(url: str, key: str, *, blobs: BlobStore, resolver: Resolver) -> str:
     """Stores what is at a public http(s) address as a source; gives its key. Redirects are not followed.
 
     Raises: Invalid for another kind of address or a host that is not public, Unavailable when it does not answer.
@@ -49,7 +36,7 @@ async def fetch_source(url: str, key: str, *, blobs: BlobStore) -> str:
         raise Invalid("The source's address is not well formed.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Invalid("The source's address must be an http or https one.")
-    address = await _public_address(parts.hostname, port)
+    address = checked_address(await resolver.addresses(parts.hostname, port), port, what="the source")
     # The checked address is the one connected to; a second look-up could give another.
     pinned = wanted.copy_with(host=address)
     headers = {"Host": parts.netloc.rpartition("@")[2]}

@@ -118,7 +118,7 @@ async def _source_key(url: str, build_id: UUID, platform: Platform) -> str:
     if path.startswith("/senryu/sources/"):
         source_id = opened("source-get", path.rsplit("/", 1)[-1], platform)
         return _blob_key(source_id)
-    return await fetch_source(url, f"sources/{build_id}", blobs=platform.blobs)
+    return await fetch_source(url, f"sources/{build_id}", blobs=platform.blobs, resolver=platform.resolver)
 
 
 async def _nowhere(_: bytes) -> None:

@@ -260,6 +260,18 @@ domains = Table(
     *_times(),
 )
 
+# `sealed_url`: a drain's address holds the credentials of its receiver.
+log_drains = Table(
+    "log_drains",
+    metadata,
+    _id(),
+    _app(index=True),
+    Column("sealed_url", LargeBinary, nullable=False),
+    Column("token", String(38), nullable=False, unique=True),
+    Column("after_seq", BigInteger, nullable=False),
+    *_times(),
+)
+
 buildpack_installations = Table(
     "buildpack_installations",
     metadata,
