@@ -7,9 +7,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from house import House, house_at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from house import House, house_at
 
 KEYS = st.sampled_from(["A", "B", "C"])
 

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from house import House, eventually
-
 from senryu.core import limits
 from senryu.core.route import Route, RouteMode
 from senryu.engines.memory import Running

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from house import House, eventually
-
 from senryu.engines.memory import Running
 
 PROCFILE = "web: serve\nrelease: migrate"

@@ -7,8 +7,8 @@ import os
 from contextlib import suppress
 
 import pytest
-from house import House, eventually
 
+from house import House, eventually
 from senryu.core.route import RouteMode
 from senryu.engines.memory import Running
 
