@@ -70,6 +70,9 @@ install_program() {
   mkdir -p "$SENRYU_HOME"; chmod 755 "$SENRYU_HOME"
   [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
   rm -f "$venv/.installed-from"
+  # The machine's own certificate authorities count (a company's proxy), also where sudo has emptied the environment.
+  local bundle=/etc/ssl/certs/ca-certificates.crt
+  [ ! -r $bundle ] || export SSL_CERT_FILE=${SSL_CERT_FILE:-$bundle} PIP_CERT=${PIP_CERT:-$bundle}
   local uv_version; uv_version=$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' "$here/requirements.lock")
   [ -x "$venv/bin/uv" ] || "$venv/bin/pip" -q --disable-pip-version-check install "uv==$uv_version" 2>&1 | grep -v '^WARNING' || true
   "$venv/bin/uv" pip sync -q --python "$venv/bin/python" --require-hashes --compile-bytecode "$here/requirements.lock" \
