@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import structlog
 from argon2 import PasswordHasher
 
 from house import House, house_at
+from postgres import served
 from senryu.actions import authenticate
 from senryu.store.migrate import migrate
 
@@ -27,6 +28,12 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("schema") / "empty.db"
     asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server at the newest schema."""
+    yield from served()
 
 
 @pytest_asyncio.fixture

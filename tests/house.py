@@ -338,12 +338,12 @@ async def _person(house: House, email: str, *, is_operator: bool = False, expire
 
 
 @asynccontextmanager
-async def house_at(home: Path, empty_database: Path) -> AsyncIterator[House]:
-    """The house, with an operator and an owner living in it."""
+async def house_at(home: Path, empty_database: Path, database_url: str | None = None) -> AsyncIterator[House]:
+    """The house, with an operator and an owner living in it; on a copy of an SQLite file, or another database that is empty."""
     (home / "db").mkdir(parents=True)
     shutil.copyfile(empty_database, home / "db" / "senryu.db")
     clock = StoryClock()
-    wanted = settings({"home": home}, {})
+    wanted = settings({"home": home, "database_url": database_url}, {})
     async with AsyncExitStack() as stack:
         db = Database(wanted.database_url)
         stack.push_async_callback(db.close)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import pwd
 import shutil
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +11,8 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
 
+from postgres import emptied
 from senryu.core.account import Account
 from senryu.core.app import App
 from senryu.core.release import Release, ReleaseStatus
@@ -27,56 +21,9 @@ from senryu.store.accounts import create_account
 from senryu.store.apps import create_app
 from senryu.store.builds import create_slug
 from senryu.store.database import Database
-from senryu.store.migrate import migrate
-from senryu.store.tables import metadata
 from senryu.store.vault import Vault
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-_TIMEOUT_S = 60
-
-
-def _binaries() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
-
-
-def _as_unprivileged(folder: Path) -> dict[str, object]:
-    """PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    user = pwd.getpwnam("nobody")
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server on a Unix socket in a folder of its own, at the newest schema."""
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL's server is not installed (Debian package postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="senryu-pg-"))
-    who = _as_unprivileged(folder)
-    run = {"check": True, "timeout": _TIMEOUT_S, "capture_output": True, "cwd": folder, **who}
-    cluster = folder / "data"
-    subprocess.run([binaries / "initdb", "-D", cluster, "-U", "senryu", "-A", "trust", "-E", "UTF8", "--no-sync"], **run)  # type: ignore[call-overload]
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control = [binaries / "pg_ctl", "-D", cluster, "-w", "-t", str(_TIMEOUT_S)]
-    subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], **run)  # type: ignore[call-overload]
-    try:
-        url = f"postgresql+asyncpg://senryu@/postgres?host={folder}"
-        with ThreadPoolExecutor(1) as thread:  # there may be an event loop in this one
-            thread.submit(asyncio.run, migrate(url)).result(_TIMEOUT_S)
-        yield url
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **{**run, "check": False})  # type: ignore[call-overload]
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _emptied(db: Database) -> None:
-    async with db.transaction() as tx:
-        names = ", ".join(table.name for table in metadata.sorted_tables)
-        await tx.execute(text(f"TRUNCATE {names} CASCADE"))
 
 
 @pytest_asyncio.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -87,7 +34,7 @@ async def db(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Pat
         database = Database(f"sqlite+aiosqlite:///{tmp_path}/senryu.db")
     else:
         database = Database(request.getfixturevalue("postgres_url"))
-        await _emptied(database)
+        await emptied(database)
     yield database
     await database.close()
 

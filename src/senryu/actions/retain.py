@@ -36,6 +36,8 @@ async def retain(*, db: Database, vault: Vault, blobs: BlobStore, streams: Strea
             suspects = await retain_once(suspects, db=db, vault=vault, blobs=blobs, streams=streams, clock=clock)
         except PlatformError as problem:
             _log.warning("retention failed", reason=problem.message)
+        except Exception:
+            _log.exception("retention failed")
 
 
 async def retain_once(

@@ -1,0 +1,95 @@
+"""What only a database with several writers at once can get wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from house import House, eventually, house_at
+from postgres import emptied
+from senryu.store.database import Database
+from senryu.store.tables import accounts, authorizations
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest_asyncio.fixture
+async def shared(tmp_path: Path, empty_database: Path, postgres_url: str) -> AsyncIterator[House]:
+    """The house on PostgreSQL."""
+    db = Database(postgres_url)
+    await emptied(db)
+    await db.close()
+    async with house_at(tmp_path / "home", empty_database, postgres_url) as house:
+        yield house
+
+
+async def test_fifty_keys_set_at_once_are_all_there(shared: House) -> None:
+    await shared.create("crowd")
+    answers = await asyncio.gather(*(shared.set("crowd", **{f"KEY_{number}": str(number)}) for number in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    releases = await shared.releases("crowd")
+    assert [release.version for release in releases] == list(range(1, 52))
+    assert releases[-1].config_vars == {f"KEY_{number}": str(number) for number in range(50)}
+
+
+async def test_names_domains_and_the_first_account_are_given_once(shared: House) -> None:
+    answers = await asyncio.gather(*(shared.client.post("/apps", json={"name": "wanted"}) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [422] * 5
+    await shared.create("other")
+    paths = ["/apps/wanted/domains", "/apps/other/domains"] * 3
+    answers = await asyncio.gather(*(shared.client.post(path, json={"hostname": "www.example.org"}) for path in paths))
+    assert sorted(answer.status_code for answer in answers)[0] == 201
+    assert {answer.status_code for answer in answers} <= {201, 409, 422}
+    assert [answer.status_code for answer in answers].count(201) == 1
+    await shared.client.delete("/apps/wanted")
+    await shared.client.delete("/apps/other")
+    async with shared.db.transaction() as tx:
+        await tx.execute(authorizations.delete())
+        await tx.execute(accounts.delete())
+    body = {"password": "long enough"}
+    register = (shared.anyone().post("/senryu/registrations", json={**body, "email": f"{number}@example.com"}) for number in range(6))
+    assert sorted(answer.status_code for answer in await asyncio.gather(*register)) == [201] + [403] * 5
+
+
+async def test_an_app_lives_its_life(shared: House) -> None:
+    await shared.create("life")
+    _, output = await shared.deploy("life", "web: one", "nul-free")
+    assert "deployed to Senryu" in output
+    await asyncio.gather(
+        shared.client.patch("/apps/life", json={"maintenance": True}),
+        shared.set("life", A="1"),
+        shared.client.patch("/apps/life/formation", json={"updates": [{"type": "web", "quantity": 2}]}),
+    )
+    app = (await shared.client.get("/apps/life")).json()
+    assert app["maintenance"] is True
+    assert app["released_at"] is not None
+    await shared.settle("life")
+    await shared.restart()
+    await shared.client.post("/apps/life/releases", json={"release": "v2"})
+    await shared.settle("life")
+    assert {dyno.order.command for dyno in await shared.serving("life")} == {"one"}
+    assert (await shared.client.delete("/apps/life")).status_code == 200
+    await eventually(lambda: not shared.engine.running)
+
+
+async def test_what_no_column_can_hold_is_refused_and_not_stumbled_over(shared: House) -> None:
+    await shared.create("nul")
+    for method, path, body in (
+        ("GET", "/apps/x%00y", None),
+        ("GET", "/apps/nul/domains/x%00y", None),
+        ("DELETE", "/apps/nul/collaborators/x%00y", None),
+        ("POST", "/apps/nul/builds", {"source_blob": {"url": "http://127.0.0.1/", "version": "\0"}}),
+        ("POST", "/apps/nul/slugs", {"process_types": {"web": "x"}, "commit": "\0"}),
+        ("POST", "/apps/nul/releases", {"slug": "\0"}),
+        ("PATCH", "/apps/nul/config-vars", {"A": "\0"}),
+        ("POST", "/oauth/authorizations", {"description": "\0"}),
+        ("PATCH", "/account", {"name": "\0"}),
+        ("PATCH", "/apps/nul", {"build_stack": "\0"}),
+        ("PUT", "/apps/nul/buildpack-installations", {"updates": [{"buildpack": "https://x/\0"}]}),
+    ):
+        answer = await shared.client.request(method, path, json=body)
+        assert 400 <= answer.status_code < 500, (path, answer.text)
