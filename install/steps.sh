@@ -107,8 +107,8 @@ start_platform() {
       fi
     done
     say "Starting the platform"
-    setsid -f runsvdir "$SENRYU_HOME/services" </dev/null >/dev/null 2>&1
-    pgrep -f -x "runsvdir $SENRYU_HOME/services" > "$SENRYU_HOME/services.pid"
+    setsid runsvdir "$SENRYU_HOME/services" </dev/null >/dev/null 2>&1 &
+    echo $! > "$SENRYU_HOME/services.pid"
   fi
   local deadline=$((SECONDS + 90))
   until is_healthy; do
