@@ -213,3 +213,11 @@ def write_tree(folder: Path, files: Mapping[str, str]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here builds real apps; only the pure tables among it belong to the fast tests."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.path.name != "test_nodejs_semver.py":
+            item.add_marker(pytest.mark.runtimes)
