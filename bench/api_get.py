@@ -50,11 +50,10 @@ async def load(copy: Copy, path: str, token: str, per_s: int, seconds: float) ->
 def main(per_s: int, seconds: float) -> None:
     rows = []
     with running_platform() as copy, person_on(copy) as person, new_app(person) as app:
-        found = netrc.netrc(str(person.home / ".netrc")).authenticators("localhost")
-        assert found is not None
+        [found] = {login[2] for login in netrc.netrc(str(person.home / ".netrc")).hosts.values()}
         for path in ("/senryu/health", f"/apps/{app.name}", f"/apps/{app.name}/dynos", "/apps"):
             for round_number in range(2):
-                took = sorted(asyncio.run(load(copy, path, found[2], per_s, seconds + WARM_S)))
+                took = sorted(asyncio.run(load(copy, path, found, per_s, seconds + WARM_S)))
                 p50, p99 = (took[int(len(took) * share)] for share in (0.5, 0.99))
                 rows.append((path.replace(app.name, ":app"), round_number + 1, len(took), f"{p50:.2f}", f"{p99:.2f}", f"{took[-1]:.1f}"))
     print_table(f"Platform API at {per_s} requests/s (target p99 10 ms)", ("path", "run", "answers", "p50 ms", "p99 ms", "most ms"), rows)

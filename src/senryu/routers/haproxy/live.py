@@ -5,7 +5,8 @@ Source: https://docs.haproxy.org/2.6/management.html#9.3 (show map, show servers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from uuid import UUID
 
 from senryu.routers.haproxy.settings import RouterSettings
@@ -13,6 +14,7 @@ from senryu.routers.haproxy.slots import Live, Server, app_from
 
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
 _DRAIN = 0x08 | 0x10
+_COLUMNS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_admin_state", "srv_uweight")
 
 
 def questions(settings: RouterSettings) -> list[str]:
@@ -45,21 +47,22 @@ def _rows(answer: str) -> dict[str, str]:
 
 def _servers(answer: str) -> Mapping[str, tuple[Server, ...]]:
     """A version line, a `# be_id be_name …` line that names the columns, then one server a line."""
-    lines = [line for line in answer.splitlines() if line]
-    names = next((line[2:].split() for line in lines if line.startswith("# ")), [])
     slots: dict[str, list[Server]] = {}
-    for line in lines:
-        column = dict(zip(names, line.split(), strict=False))
-        if not column.get("be_name", "").startswith("be_") or line.startswith("#"):
-            continue
-        admin, address = int(column["srv_admin_state"]), column["srv_addr"]
-        server = Server(
-            name=column["srv_name"],
-            address=f"[{address}]:{column['srv_port']}" if ":" in address else f"{address}:{column['srv_port']}",
-            is_draining=bool(admin & _DRAIN) or column["srv_uweight"] == "0",
-            is_leaving=bool(admin & _MAINTENANCE),
-        )
-        slots.setdefault(column["be_name"], []).append(server)
+    columns: Callable[[list[str]], tuple[str, ...]] = itemgetter(*range(len(_COLUMNS)))
+    for line in answer.splitlines():
+        if line.startswith("# "):
+            names = line[2:].split()
+            columns = itemgetter(*map(names.index, _COLUMNS))  # a dict of every line would take most of a change's time
+        elif " be_" in line:
+            slot, name, address, port, admin_state, weight = columns(line.split())
+            admin = int(admin_state)
+            server = Server(
+                name=name,
+                address=f"[{address}]:{port}" if ":" in address else f"{address}:{port}",
+                is_draining=bool(admin & _DRAIN) or weight == "0",
+                is_leaving=bool(admin & _MAINTENANCE),
+            )
+            slots.setdefault(slot, []).append(server)
     return {slot: tuple(servers) for slot, servers in slots.items()}
 
 

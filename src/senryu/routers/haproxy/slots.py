@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID
 
 from senryu.core.route import Route, RouteMode, RouteTarget
@@ -65,6 +66,7 @@ def app_value(app: App) -> str:
     return f"{app.mode}:{app.app_id}:{app.app_name}"
 
 
+@lru_cache(4096)  # every change reads all rows, and few are new
 def app_from(value: str) -> App:
     """Raises ValueError for anything that `app_value` does not write."""
     mode, app_id, name = value.split(":")

@@ -1,0 +1,136 @@
+"""Our HAProxy configuration with 1 and with 1,000 apps beside a bare HAProxy with the same backend. `python bench/router.py [rounds]`.
+
+Needs wrk (apt-get install wrk). Each round measures every contestant once, in turn; ratios are of medians over rounds. The backend is an
+HAProxy that answers by itself; load generator, proxy and backend share the machine's two processors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from stand import print_table
+
+from senryu.core.route import Route, RouteMode, RouteTarget
+from senryu.routers.haproxy import HAProxyRouter, RouterSettings, write_start_files
+from system.rig import free_ports
+
+SECONDS = 5
+CONNECTIONS = 64
+BODY = "x" * 1024
+
+_COMMON = """\
+global
+  nbthread 1
+defaults
+  mode http
+  timeout client 60s
+  timeout server 60s
+  timeout connect 5s
+"""
+
+
+@contextlib.contextmanager
+def haproxy(config: Path, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A running HAProxy."""
+    with output.open("wb") as log:
+        program = subprocess.Popen(["haproxy", "-db", "-f", str(config)], stdout=log, stderr=subprocess.DEVNULL, cwd="/")
+        try:
+            time.sleep(0.8)
+            assert program.poll() is None, f"haproxy did not start from {config}"
+            yield program
+        finally:
+            program.terminate()
+            program.wait(20)
+
+
+def plain(folder: Path, name: str, text: str) -> Path:
+    """A configuration file."""
+    path = folder / f"{name}.cfg"
+    path.write_text(_COMMON + text)
+    return path
+
+
+def backend(port: int) -> str:
+    return f'frontend all\n  bind 127.0.0.1:{port}\n  http-request return status 200 content-type text/plain string "{BODY}"\n'
+
+
+def bare(port: int, to: int, *, closes: bool) -> str:
+    """The least a proxy can do; `closes` with the connection handling that ours has (a new one to the dyno for each request)."""
+    how = "  option http-server-close\n  http-reuse never\n" if closes else ""
+    return f"{how}frontend all\n  bind 127.0.0.1:{port}\n  default_backend one\nbackend one\n  server one 127.0.0.1:{to}\n"
+
+
+async def routed(settings: RouterSettings, apps: int, to: int) -> None:
+    """Gives a running router of ours `apps` apps."""
+    async with HAProxyRouter(settings) as router:
+        for number in range(apps):
+            target = RouteTarget(uuid4(), "web.1", f"127.0.0.1:{to}")
+            await router.apply(Route(uuid4(), f"app-{number}", (f"app-{number}.localhost",), RouteMode.SERVE, (target,)))
+
+
+def wrk(port: int, host: str) -> tuple[float, float, float]:
+    """Requests a second, and p50 and p99 in milliseconds."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-H", f"Host: {host}", f"http://127.0.0.1:{port}/"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "Non-2xx" not in said and "Socket errors" not in said, said
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    assert rate
+    return float(rate[1]), _latency(said, "50%"), _latency(said, "99%")
+
+
+def _latency(said: str, share: str) -> float:
+    found = re.search(rf"{share}\s+([\d.]+)(us|ms|s)", said)
+    assert found
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+
+
+def main(rounds: int) -> None:
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing; apt-get install wrk")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        origin, bare_port, closing_port, *ports = free_ports(7)
+        stack.enter_context(haproxy(plain(folder, "origin", backend(origin)), folder / "origin.log"))
+        stack.enter_context(haproxy(plain(folder, "bare", bare(bare_port, origin, closes=False)), folder / "bare.log"))
+        stack.enter_context(haproxy(plain(folder, "closing", bare(closing_port, origin, closes=True)), folder / "closing.log"))
+        contestants = [("backend alone", origin, "app-0.localhost"), ("bare HAProxy", bare_port, "app-0.localhost")]
+        contestants.append(("bare HAProxy, a connection per request", closing_port, "app-0.localhost"))
+        for place, apps in ((0, 1), (2, 1000)):
+            home = folder / f"home-{apps}"
+            home.mkdir()
+            settings = RouterSettings(home=home, port=ports[place], tls_port=ports[place + 1], listen=("127.0.0.1",), slots=max(128, apps))
+            write_start_files(settings)
+            stack.enter_context(haproxy(settings.config, settings.log))
+            asyncio.run(routed(settings, apps, origin))
+            contestants.append((f"Senryu's router, {apps} apps", ports[place], f"app-{apps // 2}.localhost"))
+        found: dict[str, list[tuple[float, float, float]]] = {contestant[0]: [] for contestant in contestants}
+        for _ in range(rounds):
+            for contestant, port, host in contestants:
+                found[contestant].append(wrk(port, host))
+    _print(found, rounds)
+
+
+def _print(found: dict[str, list[tuple[float, float, float]]], rounds: int) -> None:
+    medians = {name: [statistics.median(column) for column in zip(*samples, strict=True)] for name, samples in found.items()}
+    like, alike = medians["bare HAProxy"][0], medians["bare HAProxy, a connection per request"][0]
+    rows = [
+        (name, f"{rate:,.0f}", f"{rate / like:.2f}", f"{rate / alike:.2f}", f"{p50:.2f}", f"{p99:.2f}")
+        for name, (rate, p50, p99) in medians.items()
+    ]
+    head = ("what", "requests/s", "÷ bare", "÷ bare, connection per request", "p50 ms", "p99 ms")
+    print_table(f"Router, {rounds} rounds of {SECONDS} s, {CONNECTIONS} connections (target 95 %)", head, rows)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
