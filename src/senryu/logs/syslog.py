@@ -23,7 +23,8 @@ class _Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, monotonic: Callable[[], float]) -> None:
         self._writer = writer
         self._monotonic = monotonic
-        writer.transport.set_write_buffer_limits(high=0)  # a write is over when the kernel has all of it
+        # A write is over when the kernel has all of it. Not 0: asyncio 3.11 would then hold up TLS writers when nothing is left to write.
+        writer.transport.set_write_buffer_limits(high=1, low=0)
         self._listening = asyncio.create_task(_read_out(reader), name="drain:listen")
         self._idle_s = random.uniform(limits.DRAIN_IDLE_MIN_S, limits.DRAIN_IDLE_MAX_S)
         self._opened_at = self._used_at = monotonic()
