@@ -1,0 +1,79 @@
+"""The official client against a real platform with a really deployed app."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from system.person import App, Person, new_app
+from system.rig import Copy
+
+from .client import Heroku
+from .table import REFUSED, UNSUPPORTED, WORKS
+
+_ALL: dict[str, set[str]] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            for mark in ("compat", "system", "registry"):
+                item.add_marker(getattr(pytest.mark, mark))
+            if os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason="needs root: real containers, networks and users"))
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Copy]:
+    """A complete platform, gone afterwards."""
+    copy = Copy()
+    try:
+        copy.install()
+        copy.start()
+        yield copy
+    finally:
+        left = copy.remove()
+    assert not left, f"the platform left behind: {left}"
+
+
+@pytest.fixture(scope="session")
+def person(platform: Copy, tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """The first account."""
+    person = Person(platform, tmp_path_factory.mktemp("person") / "home", "person@example.com")
+    person.register()
+    return person
+
+
+@pytest.fixture(scope="session")
+def heroku(person: Person) -> Iterator[Heroku]:
+    """The client, pointed at the platform by `senryu env`."""
+    client = Heroku(person)
+    _ALL["passed"] = client.passed
+    yield client
+
+
+@pytest.fixture(scope="session")
+def app(heroku: Heroku) -> Iterator[App]:
+    """`examples/python-web`, made and pushed with the official client and git alone."""
+    with new_app(heroku.person) as made:
+        heroku.app = made
+        heroku.run("git:remote", "-a", made.name, says="set git remote heroku")
+        made.owner.environment = {**made.owner.environment, **heroku.environment}
+        made.git("push", "heroku", "main")
+        yield made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table: command → pass, fail, or unsupported with the reason."""
+    passed = _ALL.get("passed")
+    if passed is None:
+        return
+    terminalreporter.section("heroku commands")
+    for name in sorted({*WORKS, *REFUSED}):
+        terminalreporter.write_line(f"{name:28} {'pass' if name in passed else 'FAIL or not run'} {REFUSED.get(name, '')}".rstrip())
+    for pattern, why in sorted(UNSUPPORTED.items()):
+        terminalreporter.write_line(f"{pattern:28} unsupported: {why}")

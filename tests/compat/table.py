@@ -1,0 +1,125 @@
+"""Every command of the official client, and what becomes of it here. The manual has this table; the suite runs what it says.
+
+`python tests/compat/table.py` writes the manual's table anew; a test compares.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs/heroku-cli.md"
+BEGIN, END = "<!-- generated: heroku-commands -->", "<!-- end -->"
+VERSION = "11.10.0"
+
+# Run by the suite: exit status, output and effect.
+WORKS = frozenset(
+    """
+    access access:add access:remove addons addons:services addons:wait apps apps:create apps:destroy apps:diff apps:info apps:open
+    apps:rename apps:stacks apps:stacks:set auth:2fa auth:login auth:logout auth:token auth:whoami authorizations
+    authorizations:create authorizations:info authorizations:revoke authorizations:rotate authorizations:update autocomplete
+    buildpacks buildpacks:add buildpacks:clear buildpacks:info buildpacks:remove buildpacks:search buildpacks:set
+    buildpacks:versions certs certs:auto clients clients:create clients:destroy clients:info clients:rotate clients:update config
+    config:edit config:get config:set config:unset domains domains:add domains:clear domains:info domains:remove domains:wait
+    drains drains:add drains:remove features features:enable features:info git:clone git:credentials git:remote keys keys:add
+    keys:clear keys:remove labs labs:enable labs:info local local:run local:version logs maintenance maintenance:off
+    maintenance:on orgs pg:backups pg:info pipelines ps ps:restart ps:scale ps:stop ps:type ps:wait redis:info regions releases
+    releases:info releases:output releases:retry releases:rollback run run:detached run:inside sessions sessions:destroy status
+    teams telemetry usage:addons version:info
+    """.split()
+)
+
+# Run by the suite: a sentence that says no, exit status above 0, no crash of the client.
+_NO_ADDONS = "no add-ons yet"
+_NO_DATABASES = "no database add-ons yet"
+_NO_PIPELINES = "no pipelines yet"
+_NO_CERTIFICATES = "no certificates for custom domains yet"
+_NO_TEAMS = "no teams yet; `access:add` shares an app"
+_NO_CONTAINERS = "no container registry"
+REFUSED = {
+    **dict.fromkeys("addons:attach addons:create addons:destroy addons:detach addons:info addons:open addons:plans".split(), _NO_ADDONS),
+    **dict.fromkeys("addons:rename addons:upgrade".split(), _NO_ADDONS),
+    **dict.fromkeys("certs:auto:disable certs:auto:enable certs:auto:refresh".split(), _NO_CERTIFICATES),
+    **dict.fromkeys("certs:info certs:remove domains:update".split(), _NO_CERTIFICATES),
+    **dict.fromkeys("features:disable labs:disable".split(), "the features there are cannot be switched off"),
+    **dict.fromkeys("members members:add members:remove members:set".split(), _NO_TEAMS),
+    **dict.fromkeys("pipelines:add pipelines:create pipelines:info pipelines:promote pipelines:remove".split(), _NO_PIPELINES),
+    **dict.fromkeys("ci ci:info ci:last reviewapps:enable".split(), _NO_PIPELINES),
+    **dict.fromkeys("pg:psql pg:credentials:url pg:reset pg:promote redis:credentials redis:cli".split(), _NO_DATABASES),
+    **dict.fromkeys("container:push container:release".split(), _NO_CONTAINERS),
+    "ps:exec": "its SSH goes to port 80 of a host; `ps:exec --status` works; use `run:inside` or `senryu ps:exec`",
+    "spaces": "no private spaces",
+    "telemetry:add": "no OpenTelemetry drains",
+}
+
+# Not run. A name that ends in `*` stands for all that begin so and are in no other list.
+_FIXED_HOST = "asks a host of Heroku that cannot be configured"
+UNSUPPORTED = {
+    "accounts*": "keeps logins of several accounts under Heroku's own host names",
+    "addons:docs": "opens Heroku's pages",
+    "apps:errors": _FIXED_HOST,
+    "apps:favorites*": _FIXED_HOST,
+    "apps:join": _NO_TEAMS,
+    "apps:leave": _NO_TEAMS,
+    "apps:lock": _NO_TEAMS,
+    "apps:unlock": _NO_TEAMS,
+    "apps:transfer": "apps cannot be transferred yet",
+    "access:update": "collaborators have one set of permissions",
+    "auth:2fa:disable": "no two-factor login yet",
+    "autocomplete:*": "parts of `autocomplete`, on your machine only",
+    "certs:*": _NO_CERTIFICATES,
+    "ci:*": _NO_PIPELINES,
+    "console": "`run console`; not tried",
+    "container:*": _NO_CONTAINERS,
+    "dashboard": _FIXED_HOST,
+    "data:*": "advanced database plans and maintenance windows",
+    "mcp:start": "other commands under another name; not tried",
+    "notifications": _FIXED_HOST,
+    "orgs:open": "opens Heroku's pages",
+    "pg:*": _NO_DATABASES,
+    "pipelines:*": _NO_PIPELINES,
+    "ps:autoscale:*": _FIXED_HOST,
+    "ps:copy": "as `ps:exec`",
+    "ps:forward": "as `ps:exec`",
+    "ps:socks": "as `ps:exec`",
+    "rake": "`run rake`; not tried",
+    "redis:*": _NO_DATABASES,
+    "repl": "other commands under another name; not tried",
+    "reviewapps:*": _NO_PIPELINES,
+    "spaces:*": "no private spaces",
+    "telemetry:*": "no OpenTelemetry drains",
+    "webhooks*": "not tried yet",
+}
+
+
+def fate(command: str) -> tuple[str, str]:
+    """What becomes of a command: `works`, `says no` or `not supported`, and why. Raises KeyError for one in no list."""
+    if command in WORKS:
+        return "works", ""
+    if command in REFUSED:
+        return "says no", REFUSED[command]
+    for pattern, why in UNSUPPORTED.items():
+        if command == pattern or (pattern.endswith("*") and command.startswith(pattern[:-1])):
+            return "not supported", why
+    raise KeyError(command)
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Command (or pattern), fate, why; by command."""
+    named = [(name, *fate(name)) for name in (*WORKS, *REFUSED)]
+    return sorted([*named, *((pattern, "not supported", why) for pattern, why in UNSUPPORTED.items())])
+
+
+def markdown() -> str:
+    """The manual's table."""
+    lines = ["| command | here | why |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {what} | {why} |" for name, what, why in rows())])
+
+
+def written() -> str:
+    """The page with its table as it should be."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{markdown()}\n\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written())
