@@ -282,6 +282,21 @@ async def test_a_receiver_that_never_answers_holds_up_nobody_else(rig: Rig) -> N
     assert slow.taken == []
 
 
+async def test_a_drain_that_leads_back_to_its_own_app_is_held_to_four_requests_a_second(rig: Rig) -> None:
+    app, receiver = uuid4(), HttpReceiver()
+    async with open_receiver(receiver), rig.running():
+        rig.add(f"http://127.0.0.1:{receiver.port}/", app)
+        await rig.say(app, 1, 1)
+        for number in range(1, 13):
+            await eventually(partial(_has_posts, receiver, number))
+            await rig.logs.write(app, [LogLine(AT, "heroku", "router", "at=info method=POST") for _ in range(2)])
+        assert rig.clock.monotonic() >= 11 * 0.25
+
+
+def _has_posts(receiver: HttpReceiver, count: int) -> bool:
+    return len(receiver.posts) >= count
+
+
 async def test_syslog_messages_are_counted_and_name_the_drain(rig: Rig) -> None:
     app, receiver = uuid4(), SyslogReceiver()
     async with open_receiver(receiver), rig.running():
