@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from senryu.core import limits
 from senryu.core.log_drain import is_carried, is_gap, overflow
 from senryu.core.log_line import LogLine
+
+_HEAD_CHARS: Final = 80  # what a frame has before the text, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class DrainBuffer:
     def _count(self, entry: _Entry, sign: int) -> None:
         if entry.line is not None:
             self._waiting += sign
-            self.waiting_bytes += sign * len(entry.line.text)
+            self.waiting_bytes += sign * (len(entry.line.text) + _HEAD_CHARS)
 
     def _displace(self, now: datetime) -> None:
         """Loses the oldest waiting line, and the gaps before it."""
