@@ -13,7 +13,7 @@ from uuid import UUID
 
 from senryu.core.dyno import ObservedDyno
 from senryu.core.errors import NotFound
-from senryu.core.limits import AGENT_TIMEOUT_S
+from senryu.core.limits import AGENT_TIMEOUT_S, BOOT_TIMEOUT_S
 
 from . import launch, network, record, shim
 from .cgroup import Cgroup, adopt_shim
@@ -23,6 +23,7 @@ from .wire import ready
 
 LISTEN_CHECK_FIRST_S = 0.01
 LISTEN_CHECK_MAX_S = 0.25
+LISTEN_CHECK_LATE_S = 5.0  # a worker never binds its port: looking often would keep an idle machine busy
 _KILL_CHECKS, _KILL_CHECK_S = 50, 0.02
 _FIRST_PROCESS_CHECKS, _FIRST_PROCESS_CHECK_S = 100, 0.02
 _KILLED = 128 + signals.SIGKILL
@@ -146,7 +147,8 @@ class Dyno:
                 self._listening = seen
                 changed(self)
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.2, LISTEN_CHECK_MAX_S)
+            is_booting = (record.now() - self.kept.started_at).total_seconds() < BOOT_TIMEOUT_S + LISTEN_CHECK_LATE_S
+            pause_s = min(pause_s * 1.2, LISTEN_CHECK_MAX_S if is_booting else LISTEN_CHECK_LATE_S)
 
     async def _guard_memory(self) -> None:
         """On cgroup v1 the kernel kills one process; the whole dyno has to go."""

@@ -13,14 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
-
 from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
 from . import firewall, mounts
 from .lot import CLAIMS, Lot
+from .netlink import IPRoute, NetlinkError
 
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 _FORWARD_BEFORE = CLAIMS / "ip_forward"  # the machine's, not one home's: whoever leaves last puts it back
