@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from senryu.core import limits
 from senryu.core.build import BuildFailed
 from senryu.core.buildpack import Buildpack
 from senryu.core.dyno import DynoKind, ObservedDyno
-from senryu.core.errors import Invalid
+from senryu.core.errors import Invalid, Unavailable
 
 from .conftest import APP, Bench, tar
 
@@ -231,5 +232,39 @@ def test_release_yaml_that_multiplies_itself_is_harmless() -> None:
 async def test_containers_of_a_builder_that_died_are_removed_before_anybody_builds(bench: Bench) -> None:
     left = UUID(int=99)
     bench.engine.ended[left] = ObservedDyno(left, UUID(int=7), "build.left", DynoKind.BUILD, True)
-    await bench.builder.clear_away()
-    assert bench.engine.removed == [left]
+    clearing = asyncio.create_task(bench.builder.clear_away())
+    async with asyncio.timeout(DEADLINE_S):
+        while bench.engine.removed != [left]:
+            await asyncio.sleep(0.01)
+    clearing.cancel()
+
+
+async def test_a_container_whose_engine_was_away_at_its_build_s_end_is_removed_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, times = bench.engine.remove, iter(range(100))
+
+    async def away_once(dyno_id: UUID) -> None:
+        if next(times) == 0:
+            raise Unavailable("The part that runs dynos does not answer.")
+        await remove(dyno_id)
+
+    clearing = asyncio.create_task(bench.builder.clear_away())
+    await asyncio.sleep(0)
+    monkeypatch.setattr(bench.engine, "remove", away_once)
+    await bench.build(PROCFILE)
+    async with asyncio.timeout(DEADLINE_S):
+        while not bench.engine.removed:
+            await asyncio.sleep(0.01)
+    clearing.cancel()
+    assert bench.engine.removed == [bench.engine.orders[0].id]
+
+
+async def test_a_build_whose_end_the_engine_notices_late_is_not_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    dynos, times = bench.engine.dynos, iter(range(100))
+
+    async def late() -> list[ObservedDyno]:
+        return [replace(dyno, is_running=True) if next(times) < 3 else dyno for dyno in await dynos()]
+
+    monkeypatch.setattr(bench.engine, "dynos", late)
+    assert (await bench.build(PROCFILE)).process_types == {"web": "./run"}

@@ -28,6 +28,7 @@ _DISCOVER = b"\x01discover"  # flow/build.sh: everything but the slug is there
 _NO_SPACE = b"No space left on device"
 _LOOK_AT_DISK_S = 3.0
 _ASK_AGAIN_S = 0.5
+_LOOK_AT_END_S = 0.02
 
 
 @dataclass
@@ -69,7 +70,8 @@ class ContainerBuilder:
             self._shared.append(Mount(str(tools_dir), "/opt/senryu/tools"))
         self._running: set[UUID] = set()
         self._clearing = asyncio.Lock()
-        self._has_cleared = False
+        self._may_be_left = asyncio.Event()
+        self._may_be_left.set()
 
     async def build(self, order: BuildOrder, output: Say) -> Built:
         """See Builder."""
@@ -84,21 +86,29 @@ class ContainerBuilder:
         await asyncio.to_thread(work.remove_tree, work.cache_of(self._home, app_id))
 
     async def clear_away(self) -> None:
-        """Ends containers of builds that an earlier senryud did not see to their end; asks until the engine answers."""
-        while not self._has_cleared:
+        """Removes containers of builds that an earlier senryud, or an engine that was away, did not see to their end. For ever."""
+        while True:
+            await self._may_be_left.wait()
             try:
                 await self._clear()
-            except Unavailable:
+            except PlatformError:
                 await asyncio.sleep(_ASK_AGAIN_S)
 
     async def _clear(self) -> None:
         async with self._clearing:
-            if self._has_cleared:
+            if not self._may_be_left.is_set():
                 return
-            for dyno in await self._engine.dynos():
-                if dyno.kind is DynoKind.BUILD and dyno.id not in self._running:
-                    await self._engine.remove(dyno.id)
-            self._has_cleared = True
+            self._may_be_left.clear()
+            try:
+                await self._remove_unknown()
+            except BaseException:
+                self._may_be_left.set()
+                raise
+
+    async def _remove_unknown(self) -> None:
+        for dyno in await self._engine.dynos():
+            if dyno.kind is DynoKind.BUILD and dyno.id not in self._running:
+                await self._engine.remove(dyno.id)
 
     @asynccontextmanager
     async def _laid_out(self, run: _Run) -> AsyncIterator[None]:
@@ -115,8 +125,9 @@ class ContainerBuilder:
             yield
         finally:
             try:
-                with contextlib.suppress(PlatformError):
-                    await asyncio.shield(self._engine.remove(run.order.id))
+                await asyncio.shield(self._engine.remove(run.order.id))
+            except PlatformError:
+                self._may_be_left.set()
             finally:
                 self._running.discard(run.order.id)
                 await asyncio.shield(asyncio.to_thread(run.work.remove))
@@ -219,9 +230,15 @@ class ContainerBuilder:
                 return
 
     async def _ending(self, run: _Run) -> tuple[int | None, bool]:
-        for dyno in await self._engine.dynos():
-            if dyno.id == run.order.id and not dyno.is_running:
+        """Its output may be at its end a moment before the engine has noticed."""
+        deadline = monotonic() + limits.AGENT_TIMEOUT_S
+        while known := [dyno for dyno in await self._engine.dynos() if dyno.id == run.order.id]:
+            [dyno] = known
+            if not dyno.is_running:
                 return dyno.exit_status, dyno.is_out_of_memory
+            if monotonic() > deadline:
+                break
+            await asyncio.sleep(_LOOK_AT_END_S)
         raise Unavailable("The build's container was lost; push again.")
 
     async def _collect(self, run: _Run, output: Say) -> Built:
