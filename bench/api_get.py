@@ -1,6 +1,7 @@
 """`GET /apps/:app` at a steady rate. `python bench/api_get.py [requests/s] [seconds]`.
 
 Open loop: a request is sent when it is due, whether or not those before have been answered; a late answer counts from when it was due.
+All in all it stays below the 4,500 requests an hour that a token has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 
 from stand import Copy, new_app, person_on, print_table, running_platform
 
-WARM_S = 3
+WARM_S = 2
 
 
 async def load(copy: Copy, path: str, token: str, per_s: int, seconds: float) -> list[float]:
@@ -51,8 +52,8 @@ def main(per_s: int, seconds: float) -> None:
     rows = []
     with running_platform() as copy, person_on(copy) as person, new_app(person) as app:
         [found] = {login[2] for login in netrc.netrc(str(person.home / ".netrc")).hosts.values()}
-        for path in ("/senryu/health", f"/apps/{app.name}", f"/apps/{app.name}/dynos", "/apps"):
-            for round_number in range(2):
+        for path, rounds in (("/senryu/health", 2), (f"/apps/{app.name}", 2), (f"/apps/{app.name}/dynos", 1)):
+            for round_number in range(rounds):
                 took = sorted(asyncio.run(load(copy, path, found, per_s, seconds + WARM_S)))
                 p50, p99 = (took[int(len(took) * share)] for share in (0.5, 0.99))
                 rows.append((path.replace(app.name, ":app"), round_number + 1, len(took), f"{p50:.2f}", f"{p99:.2f}", f"{took[-1]:.1f}"))
@@ -60,4 +61,4 @@ def main(per_s: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, float(sys.argv[2]) if len(sys.argv) > 2 else 15.0)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, float(sys.argv[2]) if len(sys.argv) > 2 else 10.0)

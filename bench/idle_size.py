@@ -18,15 +18,23 @@ OWN = ("senryud", "agent", "router")
 
 def children(pid: int) -> list[int]:
     """A process and all below it."""
-    below = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    below = [int(child) for task in Path(f"/proc/{pid}/task").glob("*") for child in _read(f"{task}/children").split()]
     return [pid, *(deeper for child in below for deeper in children(child))]
+
+
+def _read(path: str) -> str:
+    """A file of a process; nothing of one that has ended (both parts run short-lived programs)."""
+    try:
+        return Path(path).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def memory_kib(pids: list[int]) -> dict[str, int]:
     """Sums over processes."""
     total = dict.fromkeys(KINDS, 0)
     for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        for line in _read(f"/proc/{pid}/smaps_rollup").splitlines()[1:]:
             name, amount = line.split(":")
             kind = "Private" if name.startswith("Private_") and "Hugetlb" not in name else name
             if kind in total:
@@ -38,8 +46,8 @@ def processor_s(pids: list[int]) -> float:
     """Seconds of processor time used by processes so far."""
     total = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
+        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12]) if fields else 0
     return total / os.sysconf("SC_CLK_TCK")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import pytest
 
 from system.person import App
@@ -25,9 +28,9 @@ def test_no_request_is_lost(platform: Copy, make_app: NewApp, manners: str, roun
                 _change_everything(app)
         app.senryu("rollback")
         eventually(lambda: f"c{rounds - 1}x" not in app.visit().text, "the version before")
-    bad = traffic.bad()
+    bad, codes = traffic.bad(), Counter(re.findall(r"code=(H\d+)", app.log()))
     print(f"{manners}: {len(traffic.visits)} requests, {len(bad)} lost, over {rounds} deploys and config changes")
-    assert not bad, traffic.told(bad)
+    assert not bad, f"{traffic.told(bad)}; the router's codes: {dict(codes)}"
     assert len(traffic.visits) > 100
     invariants.check(platform, within_s=90)
 
