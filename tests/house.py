@@ -8,7 +8,7 @@ import io
 import shutil
 import ssl
 import tarfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,6 @@ from senryu.logs.intake import Intake
 from senryu.logs.memory import MemoryLogs
 from senryu.logs.streams import FileStreams
 from senryu.platform import Platform
-from senryu.resolver import SystemResolver
 from senryu.routers.memory import MemoryRouter
 from senryu.store.accounts import create_account
 from senryu.store.apps import find_app
@@ -49,6 +48,7 @@ from senryu.store.database import Database
 from senryu.store.dynos import list_dynos
 from senryu.store.releases import list_releases
 from senryu.store.vault import Vault
+from stand_ins import HouseResolver, IdleDrains
 
 VAULT_KEY = b"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 PATIENCE_S = 10.0
@@ -104,25 +104,6 @@ def tarball(files: Mapping[str, str]) -> bytes:
             entry.size = len(text.encode())
             tar.addfile(entry, io.BytesIO(text.encode()))
     return content.getvalue()
-
-
-class HouseResolver:
-    """Names of tests are public; addresses and this machine are what they are."""
-
-    async def addresses(self, host: str, port: int) -> Sequence[str]:
-        if host.endswith((".example.com", ".example.org")):
-            return ["8.8.8.8"]
-        return await SystemResolver().addresses(host, port)
-
-
-class IdleDrains:
-    """Counts how often it was woken; tests/logs has the real ones at work."""
-
-    def __init__(self) -> None:
-        self.woken = 0
-
-    def wake(self) -> None:
-        self.woken += 1
 
 
 class ScriptedBuilder:

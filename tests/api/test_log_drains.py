@@ -8,9 +8,10 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
-from house import House, IdleDrains
+from house import House
 from senryu.config import settings
 from senryu.core.errors import Invalid
+from stand_ins import IdleDrains
 
 URL = "https://me:s3cret@logs.example.com/in?key=s3cret"
 
