@@ -87,7 +87,7 @@ UNSUPPORTED = {
     "reviewapps:*": _NO_PIPELINES,
     "spaces:*": "no private spaces",
     "telemetry:*": "no OpenTelemetry drains",
-    "webhooks*": "not tried yet",
+    "webhooks*": "no webhooks yet",
 }
 
 

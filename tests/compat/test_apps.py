@@ -6,6 +6,7 @@ import json
 import subprocess
 
 from system.person import App
+from system.rig import eventually
 
 from .client import Heroku
 
@@ -56,7 +57,7 @@ def test_config_vars_reach_the_dyno(heroku: Heroku, app: App) -> None:
 def test_domains_come_and_go(heroku: Heroku, app: App) -> None:
     host = f"{app.name}.example.org"
     heroku.run("domains:add", host, says=f"Adding {host} to {app.name}... done")
-    assert app.copy.visit(host).status == 200
+    eventually(lambda: app.copy.visit(host).status == 200, "the app under its new name")
     assert host in heroku.run("domains").stdout
     heroku.run("domains:info", host, says=f"cname: {app.name}.localhost")
     heroku.run("domains:wait", host)
@@ -96,10 +97,10 @@ def test_buildpacks_come_from_our_registry(heroku: Heroku, app: App) -> None:
 def test_maintenance_shows_visitors_the_page(heroku: Heroku, app: App) -> None:
     heroku.run("maintenance", says="off")
     heroku.run("maintenance:on", says="done")
-    assert app.visit().status == 503
+    eventually(lambda: app.visit().status == 503, "the maintenance page")
     heroku.run("maintenance", says="on")
     heroku.run("maintenance:off", says="done")
-    assert app.visit().status == 200
+    eventually(lambda: app.visit().status == 200, "the app")
 
 
 def test_stack_regions_status_and_features(heroku: Heroku, app: App) -> None:
