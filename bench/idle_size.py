@@ -13,6 +13,7 @@ from pathlib import Path
 from stand import CHECKOUT, Copy, eventually, new_app, person_on, print_table, running_platform
 
 KINDS = ("Rss", "Pss", "Private")
+SETTLE_S = 75  # boot times are over by then
 OWN = ("senryud", "agent", "router")
 
 
@@ -69,7 +70,7 @@ def parts(copy: Copy) -> dict[str, list[int]]:
 
 def measured(copy: Copy, dynos: int, seconds: float) -> list[tuple[object, ...]]:
     """Rows for one number of dynos."""
-    time.sleep(8)
+    time.sleep(SETTLE_S)
     there = parts(copy)
     before = {name: processor_s(pids) for name, pids in there.items()}
     time.sleep(seconds)
