@@ -8,6 +8,7 @@ import io
 import shutil
 import ssl
 import tarfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,9 +21,11 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 
-from senryu.actions.authenticate import authorize
+from senryu.actions.authenticate import Attempts, authorize
+from senryu.actions.browser_login import BrowserLogins
 from senryu.actions.recover import recover
 from senryu.actions.supervise import Supervisor
+from senryu.api.auth import Allowance
 from senryu.api.front_door import front_door, open_terminals
 from senryu.api.rendezvous import Rendezvous
 from senryu.blobs.memory import MemoryBlobStore
@@ -31,6 +34,7 @@ from senryu.core import procfile
 from senryu.core.account import Account
 from senryu.core.build import Builder, BuildFailed, BuildOrder, Built
 from senryu.core.dyno import Dyno
+from senryu.core.formation import quantities
 from senryu.core.log_line import LogFilter
 from senryu.core.release import Release
 from senryu.core.route import Route
@@ -46,7 +50,8 @@ from senryu.store.accounts import create_account
 from senryu.store.apps import find_app
 from senryu.store.database import Database
 from senryu.store.dynos import list_dynos
-from senryu.store.releases import list_releases
+from senryu.store.formation import list_formation
+from senryu.store.releases import current_release, list_releases
 from senryu.store.vault import Vault
 from stand_ins import HouseResolver, IdleDrains
 
@@ -63,7 +68,12 @@ async def eventually(is_so: Callable[[], Awaitable[Any] | Any], what: str = "") 
         if answer:
             return answer
         assert monotonic() < deadline, f"never came: {what or is_so}"
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.01)
+
+
+async def database_threads_ended() -> None:
+    """Waits for the threads of connections whose user was cancelled: they answer to the event loop, which must still be there."""
+    await eventually(lambda: not [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name])
 
 
 class StoryClock:
@@ -265,12 +275,17 @@ class House:
         """Waits until what runs is what the database says, and nothing is in between."""
 
         async def is_calm() -> bool:
-            current = [release.id for release in await self.releases(app) if release.status.value == "succeeded"]
-            dynos = [dyno for dyno in await self.dynos(app) if dyno.kind.value == "formation"]
-            wanted = sum(entry["quantity"] for entry in (await self.client.get(f"/apps/{app}/formation")).json())
-            return len(dynos) == wanted and all(
-                dyno.state.value == "up" and dyno.retiring is None and dyno.release_id == current[-1] for dyno in dynos
+            async with self.db.reading() as tx:
+                found = await find_app(tx, app)
+                assert found is not None
+                current = await current_release(tx, found.id, vault=self.platform.vault)
+                wanted = sum(quantities(current, await list_formation(tx, found.id)).values())
+                dynos = [dyno for dyno in await list_dynos(tx, found.id) if dyno.kind.value == "formation"]
+            is_right = all(
+                (dyno.state.value, dyno.retiring, dyno.release_id) == ("up", None, current.id if current else None) for dyno in dynos
             )
+            routed = {dyno.order.id for dyno in await self.serving(app)}
+            return len(dynos) == wanted and is_right and routed == {dyno.id for dyno in dynos if dyno.type == "web"}
 
         await eventually(is_calm, f"{app} to settle")
 
@@ -283,6 +298,19 @@ class House:
         await fresh.__aenter__()
         self.platform = replace(self.platform, supervision=fresh, streams=streams)
         self.api.state.platform = self.platform
+
+
+_api: FastAPI | None = None
+
+
+def _api_of(platform: Platform) -> FastAPI:
+    """The one application of all houses: making its routes takes longer than most tests."""
+    global _api
+    if _api is None:
+        _api = front_door(platform)
+    _api.state.platform, _api.state.attempts, _api.state.allowance = platform, Attempts(), Allowance()
+    _api.state.logins = BrowserLogins(platform.clock)
+    return _api
 
 
 def _supervisor(
@@ -356,7 +384,7 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
             supervision=supervisor,
             clock=clock,
         )
-        api = front_door(platform)
+        api = _api_of(platform)
         open_terminals(api, Rendezvous(platform, ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)))
         nobody: Any = None
         house = House(platform, api, engine, router, builder, logs, clock, intake, home / "streams", nobody, nobody)
@@ -366,3 +394,4 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
             yield house
         finally:
             await house.supervisor.__aexit__()
+    await database_threads_ended()

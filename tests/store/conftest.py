@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from house import database_threads_ended
 from postgres import emptied
 from senryu.core.account import Account
 from senryu.core.app import App
@@ -37,6 +38,7 @@ async def db(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Pat
         await emptied(database)
     yield database
     await database.close()
+    await database_threads_ended()
 
 
 @pytest.fixture
