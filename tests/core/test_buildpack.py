@@ -32,7 +32,7 @@ def test_other_addresses_are_outside_ones(url: str) -> None:
     assert buildpack(url).name == url
 
 
-UNFETCHABLE = ("", "cobol", "heroku/cobol", "file:///etc", "ext::sh -c x", "-u", "https://", "http://[", "https://a b", "https://a\nb", "/x")
+UNFETCHABLE = ("", "cobol", "heroku/cobol", "file:///etc", "ext::sh -c x", "-u", "https://", "http://[", "/x", "https://a b", "https://a\nb")
 
 
 @pytest.mark.parametrize("url", UNFETCHABLE)

@@ -82,7 +82,8 @@ def test_an_absolute_web_address_may_stand_in_for_a_page(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", [None, "", "page.html", "//a.test", "javascript:alert(1)", 'https://a.test/"onload=', "https://a.test/\n", "https://" + "a" * 3000]
+    "url",
+    [None, "", "page.html", "//a.test", "javascript:alert(1)", 'https://a.test/"onload=', "https://a.test/\n", "https://" + "a" * 3000],
 )
 def test_anything_else_is_ignored_and_the_built_in_page_is_shown(url: str | None) -> None:
     assert page_url(url) is None
