@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import os
 import pwd
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from .traces import lot_of, traces
 
@@ -25,6 +26,8 @@ SERVICES = ("senryud", "router", "agent")
 PATIENCE_S = 45.0
 _PACKAGES = CHECKOUT / ".venv/lib/python3.11/site-packages"
 _IMPORTS = "import senryu.serve, senryu.agent.command, senryu.install.prepare, senryu.store.migrate"
+_CLAIMS = Path("/run/lock/senryu-test-ports")
+_claimed: list[TextIO] = []
 
 T = TypeVar("T")
 
@@ -40,15 +43,18 @@ def eventually(look: Callable[[], T], what: str = "", within_s: float = PATIENCE
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, on both loopback addresses."""
+    """Ports that nobody listens on, on both loopback addresses; no other session gets them while this one lives."""
+    _CLAIMS.mkdir(exist_ok=True)
     found: list[int] = []
     for port in random.sample(range(19_000, 19_400), 400):
-        with (
-            contextlib.suppress(OSError),
-            socket.create_server(("127.0.0.1", port)),
-            socket.create_server(("::1", port), family=socket.AF_INET6),
-        ):
-            found.append(port)
+        claim = (_CLAIMS / str(port)).open("w")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.create_server(("127.0.0.1", port)), socket.create_server(("::1", port), family=socket.AF_INET6):
+                found.append(port)
+                _claimed.append(claim)
+        except OSError:
+            claim.close()
         if len(found) == count:
             return found
     raise AssertionError("no free ports between 19000 and 19400")
