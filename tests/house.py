@@ -10,7 +10,7 @@ import ssl
 import tarfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,10 +93,9 @@ class StoryClock:
         until = self.monotonic() + delay_s
         while (left_s := until - self.monotonic()) > 0:
             jumped = self._jumped
-            try:
-                await asyncio.wait_for(jumped.wait(), left_s)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await jumped.wait()
 
     def advance(self, delay_s: float) -> None:
         """Lets time pass."""

@@ -19,7 +19,7 @@ from ..core import codes, limits
 from ..core.app import App
 from ..core.build import Streams
 from ..core.clock import Clock
-from ..core.dyno import Dyno, DynoKind, DynoState, Engine, ObservedDyno, OutputReader
+from ..core.dyno import Dyno, DynoKind, DynoState, Engine, ObservedDyno, OutputReader, further_on
 from ..core.dyno_size import size_named
 from ..core.errors import NotFound, PlatformError, Unavailable
 from ..core.formation import FailRelease, Forget, ProcessType, Wanted, is_rolled_out, next_look_s, quantities, steps
@@ -40,13 +40,6 @@ from .tell import tell
 
 _ROUNDS_MAX = 100
 _log = structlog.get_logger("supervise")
-
-
-def _further(seen: ObservedDyno, told: ObservedDyno | None) -> ObservedDyno:
-    """Of a look and a change told while it was under way, what is further on: a dyno starts, listens, ends."""
-    if told is not None and (not told.is_running, told.is_listening) > (not seen.is_running, seen.is_listening):
-        return told
-    return seen
 
 
 class Followers(Protocol):
@@ -171,7 +164,7 @@ class Supervisor:
     async def _take_stock(self) -> None:
         """Asks engine and router what is, forgets what nobody wants, and has every app looked at."""
         self._news = {}
-        observed = [_further(seen, self._news.get(seen.id)) for seen in await self._engine.dynos()]
+        observed = [further_on(seen, self._news.get(seen.id)) for seen in await self._engine.dynos()]
         self._seen = {seen.id: seen for seen in observed}
         routes = await self._router.routes()
         async with self._db.reading() as tx:
@@ -229,7 +222,8 @@ class Supervisor:
         wait_s = 0.0
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), wait_s)
+                async with asyncio.timeout(wait_s):  # not wait_for: it loses a cancellation that meets the bell
+                    await bell.wait()
             bell.clear()
             try:
                 wait_s = await self._converge(app_id)
@@ -396,5 +390,6 @@ class Supervisor:
             return False
         async with self._changed:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait_for(lambda: self._changes != since), min(left_s, 1.0))
+                async with asyncio.timeout(min(left_s, 1.0)):
+                    await self._changed.wait_for(lambda: self._changes != since)
         return True

@@ -235,3 +235,10 @@ BASE_ENV: Mapping[str, str] = {
 def port_of(dyno_id: UUID) -> int:
     """The port a dyno is told to bind: below the range from which the kernel takes ports of outgoing connections."""
     return 3000 + dyno_id.int % 29_000
+
+
+def further_on(seen: ObservedDyno, told: ObservedDyno | None) -> ObservedDyno:
+    """Of a look and a change told while it was under way, what is further on: a dyno starts, listens, ends."""
+    if told is not None and (not told.is_running, told.is_listening) > (not seen.is_running, seen.is_listening):
+        return told
+    return seen

@@ -72,7 +72,8 @@ class FileStreams:
                 if is_done:
                     break
                 try:
-                    await asyncio.wait_for(event.wait(), _POLL_S)
+                    async with asyncio.timeout(_POLL_S):  # not wait_for: it may lose a cancellation
+                        await event.wait()
                 except TimeoutError:
                     continue
 

@@ -45,7 +45,8 @@ class MemoryRouter(Router):
                 continue
             async with self._arrived:
                 try:
-                    await asyncio.wait_for(self._arrived.wait(), limits.ROUTER_TIMEOUT_S)
+                    async with asyncio.timeout(limits.ROUTER_TIMEOUT_S):
+                        await self._arrived.wait()
                 except TimeoutError:
                     continue
 

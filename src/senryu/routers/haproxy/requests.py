@@ -49,7 +49,8 @@ async def request_lines(log: Path, run_file: Path, after: int) -> AsyncIterator[
                 await asyncio.to_thread(_give_back, log, position & _OFFSET)
                 continue
             try:
-                await asyncio.wait_for(inotify.get(), _LOOK_AGAIN_S)
+                async with asyncio.timeout(_LOOK_AGAIN_S):  # not wait_for: it may lose a cancellation
+                    await inotify.get()
             except TimeoutError:
                 pass
 

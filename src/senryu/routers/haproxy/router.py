@@ -132,7 +132,8 @@ class HAProxyRouter(Router):
         """Saves soon after a change, deletes dynos whose last request has ended, and keeps the certificate good."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _TIDY_EVERY_S)
+                async with asyncio.timeout(_TIDY_EVERY_S):  # not wait_for: it may lose a cancellation
+                    await self._changed.wait()
             await asyncio.sleep(_SAVE_AFTER_S)
             self._changed.clear()
             try:
