@@ -90,9 +90,10 @@ class Supervisor:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # what one task began while it ended is ended too
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=1.0)
 
     def undertake(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """See Supervision."""
