@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select
 
+from house import database_threads_ended
 from senryu.core.errors import Conflict, Unavailable
 from senryu.store.accounts import count_accounts, create_account
 from senryu.store.apps import lock_app, update_app
@@ -119,6 +120,7 @@ async def test_a_database_that_is_not_there_is_said_so(tmp_path: Path) -> None:
                 async with opened():
                     pass
         await missing.close()
+    await database_threads_ended()
 
 
 WRITER = """
