@@ -141,14 +141,6 @@ def explained(flags: Mapping[str, Any], wanted: Settings, environment: Mapping[s
     return told
 
 
-def kept_settings(wanted: Settings) -> str | None:
-    """What has to be written to `senryu.toml` because flags would show it to everyone on the machine: a database URL of one's own."""
-    if wanted.database_url == default_database_url(wanted.home):
-        return None
-    escaped = wanted.database_url.replace("\\", "\\\\").replace('"', '\\"')
-    return f'database_url = "{escaped}"\n'
-
-
 def default_database_url(home: Path) -> str:
     """SQLite below the home."""
     return f"sqlite+aiosqlite:///{home}/db/senryu.db"

@@ -7,7 +7,7 @@ import pwd
 import shutil
 from pathlib import Path
 
-from ..config import Settings, kept_settings
+from ..config import Settings
 from ..core.errors import Invalid
 from .services import ROUTER_USER, USER
 
@@ -48,22 +48,7 @@ def make_directories(settings: Settings) -> None:
     if not log.exists():
         log.touch(mode=0o660)
         shutil.chown(log, USER, USER)
-    _keep_settings(settings)
     _tools(home)
-
-
-def _keep_settings(settings: Settings) -> None:
-    """Settings that may not be flags go into `senryu.toml`, for root and `senryu` to read; other lines of it stay."""
-    kept = kept_settings(settings)
-    file = settings.home / "senryu.toml"
-    if kept is None:
-        return
-    others = [line for line in file.read_text().splitlines() if not line.startswith("database_url")] if file.exists() else []
-    fresh = file.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as written:
-        written.write(kept + "".join(f"{line}\n" for line in others))
-    shutil.chown(fresh, "root", USER)
-    os.replace(fresh, file)
 
 
 def _tools(home: Path) -> None:
