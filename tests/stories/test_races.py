@@ -6,6 +6,9 @@ import asyncio
 import random
 
 from house import House, eventually
+from senryu.actions.build import begin_build
+from senryu.core.source import Source
+from senryu.store.apps import find_app
 
 
 async def test_fifty_keys_set_at_once_are_all_there_each_by_a_release_of_its_own(house: House) -> None:
@@ -150,3 +153,16 @@ async def test_whatever_happens_at_once_ends_as_the_database_says(house: House) 
 
 async def _no_build_runs(house: House) -> bool:
     return all(build["status"] != "pending" for build in (await house.client.get("/apps/chaos/builds")).json())
+
+
+async def test_a_build_that_nobody_can_cancel_is_said_to_go_on(house: House) -> None:
+    await house.create("pushed")
+    app = (await house.client.get("/apps/pushed")).json()
+    async with house.platform.db.reading() as tx:
+        found = await find_app(tx, app["id"])
+    assert found is not None
+    by, clock = house.owner.account, house.platform.clock
+    started = await begin_build(found, Source("sources/x.tar", "c0ffee"), by=by, db=house.platform.db, clock=clock)
+    answer = await house.client.delete(f"/apps/pushed/builds/{started.id}")
+    assert answer.status_code == 409
+    assert "git push" in answer.json()["message"]

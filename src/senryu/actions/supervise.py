@@ -101,11 +101,12 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str) -> bool:
         """See Supervision."""
-        for task in self._tasks:
-            if task.get_name() == name:
-                task.cancel()
+        named = [task for task in self._tasks if task.get_name() == name]
+        for task in named:
+            task.cancel()
+        return bool(named)
 
     async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -140,7 +140,8 @@ async def cancel(id: UUID, app: AppDep, platform: PlatformDep) -> JSONResponse:
     build = await _find(app, id, platform)
     if build.status is not BuildStatus.PENDING:
         raise Conflict(f"That build has {build.status.value}; only a pending one can be cancelled.", app=app.name)
-    platform.supervision.cancel(build_task(build.id))
+    if not platform.supervision.cancel(build_task(build.id)):
+        raise Conflict("That build belongs to a git push and goes on to its end; only API builds can be cancelled.", app=app.name)
     return JSONResponse((await _shown([build], platform))[0])
 
 

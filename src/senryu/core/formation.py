@@ -360,8 +360,8 @@ class Supervision(Protocol):
     def undertake(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Runs `work` to its end beside the caller, who may go; it is cancelled when the platform stops."""
 
-    def cancel(self, name: str) -> None:
-        """Cancels what was undertaken under a name, if it still runs."""
+    def cancel(self, name: str) -> bool:
+        """Cancels what was undertaken under a name; whether something was."""
 
     async def ended(self, dyno_id: UUID, timeout_s: float) -> Dyno:
         """Waits for a dyno's end. Raises: Unavailable after `timeout_s`, NotFound when there is no such dyno."""
