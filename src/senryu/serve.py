@@ -107,42 +107,18 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         db = Database(settings.database_url)
         house.push_async_callback(db.close)
         vault = vault_at(home / "secrets" / "vault.key")
-        blobs = DiskBlobStore(home / "blobs")
+        blobs, streams = DiskBlobStore(home / "blobs"), FileStreams(home / "streams")
         engine = await house.enter_async_context(ContainerEngine(home))
         router = await house.enter_async_context(HAProxyRouter(router_settings(settings)))
         logs = await house.enter_async_context(FileLogs(home / "logs"))
-        streams = FileStreams(home / "streams")
         intake = await house.enter_async_context(Intake(outputs=engine, writer=logs, reader=logs, clock=clock))
         intake.follow_router(router, router_line)
         resolver = SystemResolver()
         house.callback(resolver.close)
-        drains = Drains(
-            wanted=lambda: _every_drain(db, vault),
-            directory=home / "logs" / "drains",
-            reader=logs,
-            writer=logs,
-            resolver=resolver,
-            clock=clock,
-            allow_private=settings.allow_private_drains,
-        )
-        await house.enter_async_context(drains)
+        drains = await house.enter_async_context(_drains(settings, db, vault, logs, resolver, clock))
         builder = ContainerBuilder(engine, engine, blobs, home=home, buildpacks_dir=buildpacks_dir(), tools_dir=home / "tools")
         await recover(db=db, log_writer=logs, clock=clock)
-        supervisor = await house.enter_async_context(
-            Supervisor(
-                db=db,
-                vault=vault,
-                engine=engine,
-                output=engine,
-                router=router,
-                log_writer=logs,
-                streams=streams,
-                followers=intake,
-                clock=clock,
-                platform_domain=settings.domain,
-            )
-        )
-        supervisor.undertake("retain", retain(db=db, vault=vault, blobs=blobs, streams=streams, clock=clock))
+        supervisor = await house.enter_async_context(_supervisor(settings, db, vault, engine, router, logs, streams, intake, clock))
         platform = Platform(
             settings=settings,
             db=db,
@@ -162,14 +138,56 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             supervision=supervisor,
             clock=clock,
         )
-        supervisor.undertake("clear-builds", builder.clear_away())
-        supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
+        _undertake_chores(platform, supervisor, builder)
         yield platform
 
 
-async def _every_drain(db: Database, vault: Vault) -> Sequence[LogDrain]:
-    async with db.reading() as tx:
-        return await list_log_drains(tx, vault=vault)
+def _drains(settings: Settings, db: Database, vault: Vault, logs: FileLogs, resolver: SystemResolver, clock: SystemClock) -> Drains:
+    async def every_drain() -> Sequence[LogDrain]:
+        async with db.reading() as tx:
+            return await list_log_drains(tx, vault=vault)
+
+    return Drains(
+        wanted=every_drain,
+        directory=settings.home / "logs" / "drains",
+        reader=logs,
+        writer=logs,
+        resolver=resolver,
+        clock=clock,
+        allow_private=settings.allow_private_drains,
+    )
+
+
+def _supervisor(
+    settings: Settings,
+    db: Database,
+    vault: Vault,
+    engine: ContainerEngine,
+    router: HAProxyRouter,
+    logs: FileLogs,
+    streams: FileStreams,
+    intake: Intake,
+    clock: SystemClock,
+) -> Supervisor:
+    return Supervisor(
+        db=db,
+        vault=vault,
+        engine=engine,
+        output=engine,
+        router=router,
+        log_writer=logs,
+        streams=streams,
+        followers=intake,
+        clock=clock,
+        platform_domain=settings.domain,
+    )
+
+
+def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: ContainerBuilder) -> None:
+    kept = retain(db=platform.db, vault=platform.vault, blobs=platform.blobs, streams=platform.streams, clock=platform.clock)
+    supervisor.undertake("retain", kept)
+    supervisor.undertake("clear-builds", builder.clear_away())
+    supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
 
 
 def git_door(platform: Platform) -> GitDoor:
