@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -34,7 +35,7 @@ class Dynos:
         self._site = site
         self._slugs = slugs
         self._dynos: dict[UUID, Dyno] = {}
-        self._busy: dict[UUID, asyncio.Lock] = {}
+        self._busy: dict[UUID, tuple[asyncio.Lock, int]] = {}
         self._indices: set[int] = set()
         self._next_index = 2
         self._watchers: set[asyncio.Queue[ObservedDyno]] = set()
@@ -79,10 +80,10 @@ class Dynos:
             if dyno is None:
                 return
             dyno.kill()
-            await asyncio.wait_for(self._in_thread(trace_removed, dyno_id, dyno.kept.index, self._site), AGENT_TIMEOUT_S * 2)
+            async with asyncio.timeout(AGENT_TIMEOUT_S * 2):
+                await self._in_thread(trace_removed, dyno_id, dyno.kept.index, self._site)
             del self._dynos[dyno_id]
             self._indices.discard(dyno.kept.index)
-        self._busy.pop(dyno_id, None)
 
     async def signal(self, dyno_id: UUID, name: str) -> None:
         """Engine.signal."""
@@ -151,8 +152,19 @@ class Dynos:
                 return index
         raise Unavailable(f"This machine runs {DYNOS_MAX} dynos already; stop some first.")
 
-    def _alone(self, dyno_id: UUID) -> asyncio.Lock:
-        return self._busy.setdefault(dyno_id, asyncio.Lock())
+    @asynccontextmanager
+    async def _alone(self, dyno_id: UUID) -> AsyncIterator[None]:
+        lock, users = self._busy.get(dyno_id, (asyncio.Lock(), 0))
+        self._busy[dyno_id] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._busy[dyno_id]
+            if users == 1:
+                del self._busy[dyno_id]
+            else:
+                self._busy[dyno_id] = lock, users - 1
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)

@@ -33,6 +33,7 @@ async def run(request: protocol.RunInside, dyno: Dyno, site: Site, channel: Chan
     Raises: NotFound when the dyno does not run; Invalid, Unavailable.
     """
     orders.check_command(request.command, request.env)
+    orders.check_terminal(request.columns, request.lines)
     if dyno.exit_status is not None:
         raise NotFound(f"{dyno.kept.name} does not run.")
     with TemporaryDirectory(dir=site.home.dyno(dyno.kept.id), prefix="inside-") as directory:

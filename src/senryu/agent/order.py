@@ -14,6 +14,7 @@ _STACK = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,80}")
 _ENV_MAX_BYTES = 1 * MIB
 _COMMAND_MAX_BYTES = 128 * 1024 - 1  # execve(2): one argument
+_MOUNTS_MAX = 16
 _NOT_OVER = ("/proc", "/sys", "/dev", "/etc", "/usr", "/run")
 _NOT_AT = ("/", "/app", "/tmp", "/var", "/var/tmp")
 _RANGES = {
@@ -30,15 +31,23 @@ _RANGES = {
 def check(order: DynoOrder) -> None:
     """Raises: Invalid, naming what is wrong with the order."""
     _require(_NAME.fullmatch(order.name) is not None, "name")
+    _require(_NAME.fullmatch(order.app_name) is not None, "app_name")
     _require(order.slug is None or _SLUG.fullmatch(order.slug) is not None, "slug")
     _require(is_stack_name(order.stack), "stack")
-    for field, (least, most) in _RANGES.items():
-        _require(least <= getattr(order, field) <= most, field)
+    for field in _RANGES:
+        _check_range(field, getattr(order, field))
+    _require(len(order.mounts) <= _MOUNTS_MAX, "mounts")
     check_command(order.command, dict(order.env))
     _require(not order.mounts or order.kind is DynoKind.BUILD, "mounts")
     for mount in order.mounts:
         _require(mount.source.startswith("/") and ".." not in mount.source.split("/"), "mounts")
         _require(is_mount_target(mount.target), "mounts")
+
+
+def check_terminal(columns: int, lines: int) -> None:
+    """Raises: Invalid when no terminal has that size."""
+    _check_range("columns", columns)
+    _check_range("lines", lines)
 
 
 def check_command(command: str, env: dict[str, str]) -> None:
@@ -60,6 +69,11 @@ def is_mount_target(target: str) -> bool:
     """Whether something may be mounted at `target` in a build container."""
     plain = target.startswith("/") and not target.startswith("//") and posixpath.normpath(target) == target and target not in _NOT_AT
     return plain and not any(target == place or target.startswith(place + "/") for place in _NOT_OVER)
+
+
+def _check_range(field: str, value: int) -> None:
+    least, most = _RANGES[field]
+    _require(least <= value <= most, field)
 
 
 def _require(holds: bool, field: str) -> None:

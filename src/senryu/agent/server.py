@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from senryu.core.errors import Invalid, NotFound, PlatformError
+from senryu.core.errors import Invalid, NotFound, PlatformError, Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
 from . import inside, protocol, stack_import
@@ -21,6 +21,9 @@ from .wire import Channel, Closed, TooLarge, peer_uid
 
 _CONNECTIONS_MAX = 512
 _REQUEST_TIMEOUT_S = 5.0
+_SMALL_BYTES = 64 * 1024
+_LARGE_MAX_BYTES = 64 * 1024 * 1024  # of all requests above _SMALL_BYTES that are on their way at once
+_OUT_OF_FILES_S = 0.1
 
 
 class Server:
@@ -30,13 +33,19 @@ class Server:
         self._site = site
         self._dynos = dynos
         self._open = 0
+        self._large_bytes = 0
 
     async def serve(self, listener: socket.socket) -> None:
         """Accepts connections for ever."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             while True:
-                connection, _ = await loop.sock_accept(listener)
+                try:
+                    connection, _ = await loop.sock_accept(listener)
+                except OSError as error:  # no descriptor is free, or the other end went while it waited
+                    print(f"senryu-agent: a connection could not be taken: {error}", file=sys.stderr, flush=True)
+                    await asyncio.sleep(_OUT_OF_FILES_S)
+                    continue
                 if self._open >= _CONNECTIONS_MAX or peer_uid(connection) not in (0, self._site.home.uid):
                     connection.close()
                     continue
@@ -46,8 +55,7 @@ class Server:
     async def _converse(self, connection: socket.socket) -> None:
         channel = Channel(connection, limit_bytes=protocol.REQUEST_MAX_BYTES, may_receive_files=False)
         try:
-            payload, _ = await asyncio.wait_for(channel.receive(), _REQUEST_TIMEOUT_S)
-            await self._answer(protocol.read_request(payload), channel)
+            await self._answer(await self._request(channel), channel)
         except PlatformError as error:
             await _last(channel, protocol.failure(error))
         except TooLarge:
@@ -60,6 +68,24 @@ class Server:
         finally:
             channel.close()
             self._open -= 1
+
+    async def _request(self, channel: Channel) -> protocol.Request:
+        """The one request of a connection. Raises: Invalid, Unavailable, TooLarge, Closed, TimeoutError."""
+        large = 0
+
+        def admit(length: int) -> None:
+            nonlocal large
+            large = length if length > _SMALL_BYTES else 0
+            self._large_bytes += large
+            if self._large_bytes > _LARGE_MAX_BYTES:
+                raise Unavailable("The agent is reading too many large requests at once; try again.")
+
+        try:
+            async with asyncio.timeout(_REQUEST_TIMEOUT_S):
+                payload, _ = await channel.receive(admit)
+            return protocol.read_request(payload)
+        finally:
+            self._large_bytes -= large
 
     async def _answer(self, request: protocol.Request, channel: Channel) -> None:
         match request:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 _LENGTH = struct.Struct("!I")
@@ -44,13 +44,17 @@ class Channel:
         except OSError as error:
             raise Closed from error
 
-    async def receive(self) -> tuple[bytes, list[int]]:
-        """The next message and the files beside it (the caller closes them). Raises: Closed, TooLarge."""
+    async def receive(self, admit: Callable[[int], None] = lambda _length: None) -> tuple[bytes, list[int]]:
+        """The next message and the files beside it (the caller closes them). Raises: Closed, TooLarge.
+
+        `admit` is called with the announced length before anything of that length is read; it may raise.
+        """
         files: list[int] = []
         try:
             (length,) = _LENGTH.unpack(await self._exactly(_LENGTH.size, files))
             if length > self._limit_bytes:
                 raise TooLarge
+            admit(length)
             return await self._exactly(length, files), files
         except BaseException:
             for file in files:
