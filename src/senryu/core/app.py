@@ -19,7 +19,7 @@ RESERVED = frozenset({"api", "git", "dashboard", "www", "localhost", "admin", "s
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app. `default_size` is what new process types get."""
+    """An app. With a `team_id` the team owns it, and `owner_id` is the account that brought it there and has no rights by that."""
 
     id: UUID
     name: str
@@ -33,6 +33,8 @@ class App:
     slug_size_bytes: int | None = None
     repo_size_bytes: int | None = None
     buildpack_provided_description: str | None = None
+    team_id: UUID | None = None
+    is_locked: bool = False
 
 
 def app_name(name: str) -> str:

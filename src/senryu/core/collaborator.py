@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from .permission import USUAL, Permission
+
 
 @dataclass(frozen=True, slots=True)
 class Collaborator:
-    """An account's place at an app. Collaborators may do all but destroy, rename, transfer the app or change who has access."""
+    """An account's place at an app. Unless `permissions` were chosen, it may do all but what needs `manage`."""
 
     id: UUID
     app_id: UUID
     account_id: UUID
     created_at: datetime
     updated_at: datetime
+    permissions: frozenset[Permission] = USUAL

@@ -17,6 +17,10 @@ DOMAINS_PER_APP_MAX = 1000
 CONFIG_VARS_MAX_BYTES = 64 * KIB
 CONFIG_VAR_KEY_MAX_CHARS = 256
 COLLABORATORS_PER_APP_MAX = 250
+TEAMS_PER_ACCOUNT_MAX = 50  # ours
+TEAM_MEMBERS_MAX = 500
+TEAM_APPS_MAX = 500
+APP_TRANSFERS_PER_ACCOUNT_MAX = 100  # ours: offers that wait for an answer
 
 # Builds and slugs (Dev Center: slug-compiler, limits)
 SLUG_MAX_BYTES = 500 * MIB
@@ -105,6 +109,21 @@ DRAIN_IDLE_MAX_S = 240.0
 DRAIN_CONNECTION_MAX_S = 5 * 3600.0
 DRAIN_TOLD_S = 60.0  # ours: how often an L10 or L14 of one drain is told in the app's log
 LOOKUP_TIMEOUT_S = 3.0  # ours: a host name that a user gave
+
+# Webhooks (Dev Center: app-webhooks, changelog 2525; the rest is ours)
+WEBHOOKS_PER_APP_MAX = 20
+WEBHOOK_URL_MAX_CHARS = 2048
+WEBHOOK_SECRET_MAX_CHARS = 1024
+WEBHOOK_WAITING_MAX = 1000  # deliveries that wait for one webhook; above it the oldest is dropped and counted
+WEBHOOK_SENDERS = 8  # webhooks that are sent to at once, one request each
+WEBHOOK_TIMEOUT_S = 20.0  # one attempt, all of it
+WEBHOOK_CONNECT_TIMEOUT_S = 3.0
+WEBHOOK_ANSWER_MAX_BYTES = 64 * KIB
+WEBHOOK_RETRY_FIRST_S = 5.0
+WEBHOOK_RETRY_MAX_S = 3600.0  # "retries occur hourly"
+WEBHOOK_TRIED_FOR_S = 72 * 3600.0
+WEBHOOK_KEPT_S = 7 * 24 * 3600.0  # deliveries that are done
+WEBHOOK_KEPT = 1000  # and at most so many for each webhook, which is what the client lists
 
 # API (Dev Center: platform-api-reference)
 API_CALLS_PER_HOUR = 4500

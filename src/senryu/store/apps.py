@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
@@ -9,9 +10,11 @@ from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from ..core.app import App
 from ..core.buildpack import Buildpack
 from ..core.collaborator import Collaborator
+from ..core.permission import USUAL, Permission
+from ..core.team import Role
 from .database import Transaction
 from .rows import columns, noun
-from .tables import apps, buildpack_installations, collaborators
+from .tables import apps, buildpack_installations, collaborators, team_members
 
 
 async def create_app(tx: Transaction, app: App) -> None:
@@ -47,13 +50,29 @@ async def list_apps(tx: Transaction, account_id: UUID | None = None) -> list[App
     query = select(apps).order_by(apps.c.name)
     if account_id is not None:
         shared = select(collaborators.c.app_id).where(collaborators.c.account_id == account_id)
-        query = query.where(or_(apps.c.owner_id == account_id, apps.c.id.in_(shared)))
+        own = (apps.c.owner_id == account_id) & apps.c.team_id.is_(None)
+        query = query.where(or_(own, apps.c.id.in_(shared), _of_teams(account_id)))
+    return [noun(App, row) for row in (await tx.execute(query)).mappings()]
+
+
+def _of_teams(account_id: UUID) -> ColumnElement[bool]:
+    """Apps an account sees by its role in a team; `core/permission.py` says the same of one app."""
+    mine = team_members.c.account_id == account_id
+    every = select(team_members.c.team_id).where(mine & (team_members.c.role == Role.ADMIN.value))
+    unlocked = select(team_members.c.team_id).where(mine & team_members.c.role.in_((Role.MEMBER.value, Role.VIEWER.value)))
+    return or_(apps.c.team_id.in_(every), apps.c.team_id.in_(unlocked) & ~apps.c.is_locked)
+
+
+async def list_team_apps(tx: Transaction, team_id: UUID) -> list[App]:
+    """A team's apps, by name."""
+    query = select(apps).where(apps.c.team_id == team_id).order_by(apps.c.name)
     return [noun(App, row) for row in (await tx.execute(query)).mappings()]
 
 
 async def count_apps(tx: Transaction, owner_id: UUID) -> int:
-    """How many apps an account owns."""
-    return (await tx.execute(select(func.count()).select_from(apps).where(apps.c.owner_id == owner_id))).scalar_one()
+    """How many apps an account owns by itself."""
+    query = select(func.count()).select_from(apps).where((apps.c.owner_id == owner_id) & apps.c.team_id.is_(None))
+    return (await tx.execute(query)).scalar_one()
 
 
 async def update_app(tx: Transaction, app: App) -> None:
@@ -69,19 +88,39 @@ async def delete_app(tx: Transaction, id: UUID) -> None:
 async def list_collaborators(tx: Transaction, app_id: UUID) -> list[Collaborator]:
     """Who else works on an app, longest first; the owner is not among them."""
     query = select(collaborators).where(collaborators.c.app_id == app_id).order_by(collaborators.c.created_at)
-    return [noun(Collaborator, row) for row in (await tx.execute(query)).mappings()]
+    return [_collaborator(row) for row in (await tx.execute(query)).mappings()]
+
+
+def _collaborator(row: Any) -> Collaborator:
+    names = row["permissions"]
+    return noun(Collaborator, row, permissions=USUAL if names is None else frozenset(Permission(name) for name in names))
+
+
+def _permissions(collaborator: Collaborator) -> list[str] | None:
+    return None if collaborator.permissions == USUAL else sorted(collaborator.permissions)
 
 
 async def find_collaborator(tx: Transaction, app_id: UUID, account_id: UUID) -> Collaborator | None:
     """An account's place at an app."""
     wanted = (collaborators.c.app_id == app_id) & (collaborators.c.account_id == account_id)
     row = (await tx.execute(select(collaborators).where(wanted))).mappings().first()
-    return noun(Collaborator, row) if row else None
+    return _collaborator(row) if row else None
 
 
 async def add_collaborator(tx: Transaction, collaborator: Collaborator) -> None:
     """Stores a new place. Raises: Conflict when the account has one."""
-    await tx.execute(insert(collaborators).values(columns(collaborator)))
+    await tx.execute(insert(collaborators).values({**columns(collaborator), "permissions": _permissions(collaborator)}))
+
+
+async def update_collaborator(tx: Transaction, collaborator: Collaborator) -> None:
+    """Stores changed permissions."""
+    values = {"permissions": _permissions(collaborator), "updated_at": collaborator.updated_at}
+    await tx.execute(update(collaborators).where(collaborators.c.id == collaborator.id).values(values))
+
+
+async def remove_collaborators(tx: Transaction, app_id: UUID) -> None:
+    """Takes every place at an app away, when it changes hands."""
+    await tx.execute(delete(collaborators).where(collaborators.c.app_id == app_id))
 
 
 async def remove_collaborator(tx: Transaction, id: UUID) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import JSON, TypeDecorator
@@ -129,6 +130,19 @@ oauth_clients = Table(
     *_times(),
 )
 
+teams = Table("teams", metadata, _id(), Column("name", String(50), nullable=False, unique=True), *_times())
+
+team_members = Table(
+    "team_members",
+    metadata,
+    _id(),
+    Column("team_id", Uuid, ForeignKey("teams.id", ondelete="CASCADE"), nullable=False),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    *_times(),
+    UniqueConstraint("team_id", "account_id"),
+)
+
 apps = Table(
     "apps",
     metadata,
@@ -143,6 +157,19 @@ apps = Table(
     Column("slug_size_bytes", BigInteger),
     Column("repo_size_bytes", BigInteger),
     Column("buildpack_provided_description", Text),
+    Column("team_id", Uuid, index=True),  # no reference: SQLite cannot add one to a table that is there
+    Column("is_locked", Boolean, nullable=False, server_default=false()),
+)
+
+app_transfers = Table(
+    "app_transfers",
+    metadata,
+    _id(),
+    _app(index=True),
+    Column("owner_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("recipient_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    *_times(),
 )
 
 collaborators = Table(
@@ -152,6 +179,7 @@ collaborators = Table(
     _app(),
     Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
     *_times(),
+    Column("permissions", JSON),
     UniqueConstraint("app_id", "account_id"),
 )
 
