@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from typing import Any
 
-from house import House, eventually
+import pytest
+
+from house import House, eventually, tarball
 from senryu.actions.build import begin_build
+from senryu.actions.push import push
+from senryu.api.parts import deploying
+from senryu.core.app import App
+from senryu.core.build import BuildFailed
+from senryu.core.release import Release
 from senryu.core.source import Source
 from senryu.store.apps import find_app
 
@@ -155,14 +164,76 @@ async def _no_build_runs(house: House) -> bool:
     return all(build["status"] != "pending" for build in (await house.client.get("/apps/chaos/builds")).json())
 
 
-async def test_a_build_that_nobody_can_cancel_is_said_to_go_on(house: House) -> None:
+async def test_the_build_of_a_push_can_be_cancelled_and_the_pusher_is_told(house: House) -> None:
     await house.create("pushed")
-    app = (await house.client.get("/apps/pushed")).json()
-    async with house.platform.db.reading() as tx:
-        found = await find_app(tx, app["id"])
-    assert found is not None
+    house.builder.gate = asyncio.Event()
+    said: list[bytes] = []
+    pushing = asyncio.ensure_future(_push(house, "pushed", said))
+    build = (await eventually(lambda: _builds(house, "pushed")))[0]
+    await eventually(lambda: house.builder.orders)
+    assert (await house.client.delete(f"/apps/pushed/builds/{build['id']}")).status_code == 200
+    with pytest.raises(BuildFailed, match="The build of pushed was cancelled"):
+        await pushing
+    assert await _build_is(house, "pushed", build["id"], "failed")
+    assert [release.version for release in await house.releases("pushed")] == [1]
+    assert await house.platform.blobs.keys("sources/") == []
+    house.builder.gate.set()
+    assert (await _push(house, "pushed", said)).version == 2
+
+
+async def test_a_platform_that_stops_ends_a_push_without_calling_it_cancelled(house: House) -> None:
+    await house.create("cut-off")
+    house.builder.gate = asyncio.Event()
+    pushing = asyncio.ensure_future(_push(house, "cut-off", []))
+    await eventually(lambda: house.builder.orders)
+    pushing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pushing
+    [build] = await _builds(house, "cut-off")
+    output = (await house.anyone().get(build["output_stream_url"])).text
+    assert build["status"] == "failed"
+    assert "ended with the platform" in output
+
+
+async def test_a_build_that_has_not_begun_to_run_is_not_said_to_be_cancelled(house: House) -> None:
+    await house.create("early")
+    app = await _stored(house, "early")
     by, clock = house.owner.account, house.platform.clock
-    started = await begin_build(found, Source("sources/x.tar", "c0ffee"), by=by, db=house.platform.db, clock=clock)
-    answer = await house.client.delete(f"/apps/pushed/builds/{started.id}")
+    started = await begin_build(app, Source("sources/x.tar", "c0ffee"), by=by, db=house.platform.db, clock=clock)
+    answer = await house.client.delete(f"/apps/early/builds/{started.id}")
     assert answer.status_code == 409
-    assert "git push" in answer.json()["message"]
+    assert "cancel again" in answer.json()["message"]
+
+
+async def _builds(house: House, app: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await house.client.get(f"/apps/{app}/builds")).json()
+    return found
+
+
+async def _stored(house: House, name: str) -> App:
+    async with house.platform.db.reading() as tx:
+        found = await find_app(tx, name)
+    assert found is not None
+    return found
+
+
+async def _push(house: House, name: str, said: list[bytes]) -> Release:
+    """What the git door does with a pushed commit."""
+
+    async def say(chunk: bytes) -> None:
+        said.append(chunk)
+
+    async def source() -> AsyncIterator[bytes]:
+        yield tarball({"Procfile": "web: serve"})
+
+    platform = house.platform
+    return await push(
+        await _stored(house, name),
+        "c0ffee" * 6 + "c0ff",
+        source(),
+        say,
+        by=house.owner.account,
+        web_url=platform.settings.web_url(name),
+        blobs=platform.blobs,
+        **deploying(platform),
+    )

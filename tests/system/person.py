@@ -132,6 +132,11 @@ class App:
         found: list[dict[str, Any]] = json.loads(self.senryu("releases", "--json").stdout)
         return sorted(found, key=lambda release: -int(release["version"]))
 
+    def builds(self) -> list[dict[str, Any]]:
+        """The newest first."""
+        found: list[dict[str, Any]] = json.loads(self.senryu("builds", "--json").stdout)
+        return found
+
     def dynos(self) -> dict[str, dict[str, Any]]:
         """By name. While one takes another's place both have the name; the newer one counts."""
         found: list[dict[str, Any]] = json.loads(self.senryu("ps", "--json").stdout)

@@ -83,6 +83,26 @@ def test_a_push_while_another_builds_is_refused_and_the_first_goes_on(make_app: 
     assert app.visit().text == greeting(2)
 
 
+def test_a_push_whose_build_is_cancelled_says_so_and_moves_nothing(make_app: NewApp) -> None:
+    app = make_app()
+    app.push()
+    before = app.git("ls-remote", "senryu", "main").stdout
+    app.commit({"bin/post_compile": "#!/bin/sh\necho the long wait begins\nsleep 600\n"})
+    push = app.pushing()
+    assert push.stdout is not None
+    assert any("the long wait begins" in line for line in push.stdout)
+    app.senryu("builds:cancel")
+    said, _ = push.communicate(timeout=60)
+    assert push.returncode != 0
+    assert f"The build of {app.name} was cancelled" in said
+    assert "[remote rejected] main -> main" in said
+    assert app.git("ls-remote", "senryu", "main").stdout == before
+    eventually(lambda: app.builds()[0]["status"] == "failed", "the record of it")
+    assert app.visit().text == greeting(2)
+    app.git("rm", "-q", "bin/post_compile")
+    assert "Released v3" in app.deploy()
+
+
 def test_pushing_nothing_new_changes_nothing_and_pushing_no_files_is_refused(app: App) -> None:
     again = app.push()
     assert "Everything up-to-date" in again.stderr

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from ..core.account import Account
 from ..core.app import App
-from ..core.build import Build, BuildOrder, BuildStatus, Built, Streams
+from ..core.build import Build, BuildFailed, BuildOrder, BuildStatus, Built, Streams
 from ..core.clock import Clock
 from ..core.config_var import ConfigVars
 from ..core.errors import Conflict, NotFound, PlatformError
@@ -29,7 +29,7 @@ Output = Callable[[bytes], Awaitable[None]]
 
 
 def build_task(id: UUID) -> str:
-    """What a build that goes on after its answer is undertaken as, and cancelled by."""
+    """What a build is carried out as, and cancelled by."""
     return f"build:{id}"
 
 
@@ -64,7 +64,8 @@ async def build(
 ) -> tuple[Build, Slug, Built]:
     """Carries a begun build to its end; what it prints goes to `output` and to its stream.
 
-    Raises: BuildFailed, Unavailable; the build is then `failed` with the reason.
+    Until it has ended, `cancel` of Supervision ends it by `build_task`.
+    Raises: BuildFailed, also when it was cancelled; Unavailable; the build is then `failed` with the reason.
     """
     db, streams, log_writer, clock = parts["db"], parts["streams"], parts["log_writer"], parts["clock"]
 
@@ -73,14 +74,31 @@ async def build(
         await output(chunk)
 
     try:
-        return await _carried(app, started, both, by=by, **parts)
+        return await _cancellable(app, started, both, by=by, **parts)
     except BaseException as problem:
         # Whatever ends it, a bug included: a build left pending would keep the app from ever building again.
-        reason = problem.message if isinstance(problem, PlatformError) else "The build was cancelled."
+        reason = problem.message if isinstance(problem, PlatformError) else "The build was ended with the platform; push again."
         if not isinstance(problem, PlatformError | asyncio.CancelledError):
             reason = "The platform failed; push again."
         await asyncio.shield(_end_build(app, started, reason, db=db, streams=streams, log_writer=log_writer, clock=clock))
         raise
+
+
+async def _cancellable(
+    app: App,
+    started: Build,
+    output: Output,
+    *,
+    by: Account,
+    **parts: Unpack[Deploying],
+) -> tuple[Build, Slug, Built]:
+    work = _carried(app, started, output, by=by, **parts)
+    try:
+        return await parts["supervision"].cancellable(build_task(started.id), work)
+    except Conflict as problem:
+        if problem.id != "cancelled":
+            raise
+        raise BuildFailed(f"The build of {app.name} was cancelled; push again to begin anew.") from None
 
 
 async def _carried(

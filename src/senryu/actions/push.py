@@ -43,7 +43,10 @@ async def push(
     blobs: BlobStore,
     **parts: Unpack[Deploying],
 ) -> Release:
-    """Builds and releases a pushed commit. Raises: Conflict while another build runs, and what `deploy` raises."""
+    """Builds and releases a pushed commit.
+
+    Raises: Conflict while another build runs, and what `deploy` raises: BuildFailed also when the build was cancelled.
+    """
     async with parts["db"].reading() as tx:
         known = await find_app(tx, app.id)
     if known is None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -37,9 +37,11 @@ from .carry_out import Hands, carry_out, start
 from .release_phase import run_release_phase
 from .route_app import route_of
 from .tell import tell
+from .undertakings import Undertakings
 
 _ROUNDS_MAX = 100
 _log = structlog.get_logger("supervise")
+T = TypeVar("T")
 
 
 class Followers(Protocol):
@@ -81,7 +83,7 @@ class Supervisor:
         self._one_offs: set[UUID] = set()
         self._changed = asyncio.Condition()
         self._changes = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._undertakings = Undertakings()
         self._is_ready = asyncio.Event()
 
     async def __aenter__(self) -> Supervisor:
@@ -90,29 +92,19 @@ class Supervisor:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        while self._tasks:  # what one task began while it ended is ended too
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.wait(self._tasks, timeout=1.0)
+        await self._undertakings.end()
 
     def undertake(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """See Supervision."""
-        task = asyncio.create_task(self._guarded(name, work), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._undertakings.undertake(name, work)
+
+    async def cancellable(self, name: str, work: Coroutine[Any, Any, T]) -> T:
+        """See Supervision."""
+        return await self._undertakings.cancellable(name, work)
 
     def cancel(self, name: str) -> bool:
         """See Supervision."""
-        named = [task for task in self._tasks if task.get_name() == name]
-        for task in named:
-            task.cancel()
-        return bool(named)
-
-    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception:
-            _log.exception("task failed", task=name)
+        return self._undertakings.cancel(name)
 
     def wake(self, app_id: UUID) -> None:
         """See Supervision."""

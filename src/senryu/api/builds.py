@@ -108,7 +108,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
             await platform.blobs.delete(key)  # fetched for this build alone
         raise
     await platform.streams.begin(started.id)
-    platform.supervision.undertake(build_task(started.id), _deploy(app, started, caller.account, platform))
+    platform.supervision.undertake(f"deploy:{started.id}", _deploy(app, started, caller.account, platform))
     return JSONResponse((await _shown([started], platform))[0], 201)
 
 
@@ -136,12 +136,12 @@ async def _deploy(app: App, started: Build, by: Account, platform: Platform) -> 
 
 @router.delete("/apps/{app}/builds/{id}")
 async def cancel(id: UUID, app: AppDep, platform: PlatformDep) -> JSONResponse:
-    """Cancel a pending build."""
+    """Cancel a pending build, also one of a git push: the pusher is told, and the branch stays where it was."""
     build = await _find(app, id, platform)
     if build.status is not BuildStatus.PENDING:
         raise Conflict(f"That build has {build.status.value}; only a pending one can be cancelled.", app=app.name)
     if not platform.supervision.cancel(build_task(build.id)):
-        raise Conflict("That build belongs to a git push and goes on to its end; only API builds can be cancelled.", app=app.name)
+        raise Conflict("That build is only just beginning or ending; look at its status and cancel again.", app=app.name)
     return JSONResponse((await _shown([build], platform))[0])
 
 

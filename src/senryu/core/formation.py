@@ -9,7 +9,7 @@ import re
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from . import limits
@@ -18,6 +18,7 @@ from .errors import Invalid
 from .release import Release
 
 NOT_SCALABLE = frozenset({"release", "console", "rake"})
+T = TypeVar("T")
 _QUANTITY = re.compile(r"^([+-]?)(\d{1,6})\Z")
 
 
@@ -360,8 +361,14 @@ class Supervision(Protocol):
     def undertake(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Runs `work` to its end beside the caller, who may go; it is cancelled when the platform stops."""
 
+    async def cancellable(self, name: str, work: Coroutine[Any, Any, T]) -> T:
+        """Carries `work` out for the caller, under a name that `cancel` knows; cancelling the caller cancels it too.
+
+        Raises: what `work` raises; Conflict when it was cancelled by its name.
+        """
+
     def cancel(self, name: str) -> bool:
-        """Cancels what was undertaken under a name; whether something was."""
+        """Cancels what is under way under a name; whether something was."""
 
     async def ended(self, dyno_id: UUID, timeout_s: float) -> Dyno:
         """Waits for a dyno's end. Raises: Unavailable after `timeout_s`, NotFound when there is no such dyno."""
