@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from senryu.core.errors import Invalid
 from senryu.core.route import RequestLine, Route, RouteMode, Router, RouteTarget
 from senryu.routers.memory import MemoryRouter
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from routers.certificate import certificate
 from routers.rig import running_haproxy
 
 DEADLINE_S = 20.0
@@ -147,6 +149,49 @@ async def test_a_reader_gets_requests_that_finish_later(subject: Subject) -> Non
     await asyncio.sleep(0.1)
     await subject.visit(route)
     assert len(await reading) == 1
+
+
+async def test_certificates_are_known_by_their_host_until_they_are_removed(subject: Subject) -> None:
+    router = subject.router
+    first, second = certificate("shop.example.com"), certificate("shop.example.com", "another.example.com")
+    await router.put_certificate("shop.example.com", first.pem)
+    await router.put_certificate("*.example.com", first.pem)
+    await router.put_certificate("*.example.com", first.pem)
+    assert await router.certificates() == {"shop.example.com": first.fingerprint, "*.example.com": first.fingerprint}
+    await router.put_certificate("shop.example.com", second.pem)
+    await router.remove_certificate("*.example.com")
+    await router.remove_certificate("*.example.com")
+    assert await router.certificates() == {"shop.example.com": second.fingerprint}
+
+
+@pytest.mark.parametrize("bad", ["", "no key", "no certificate", "another's key", "two keys", "torn", "encrypted"])
+async def test_a_certificate_that_cannot_be_served_is_refused_and_the_old_one_stays(subject: Subject, bad: str) -> None:
+    good = certificate("shop.example.com")
+    other = certificate("shop.example.com")
+    pems = {
+        "": "", "no key": good.chain, "no certificate": good.key, "another's key": good.chain + other.key, "two keys": good.pem + other.key,
+        "torn": good.pem.replace("BEGIN CERTIFICATE-----\n", "BEGIN CERTIFICATE-----\nAAAA"), "encrypted": good.chain + good.encrypted_key,
+    }  # fmt: skip
+    await subject.router.put_certificate("shop.example.com", good.pem)
+    with pytest.raises(Invalid) as caught:
+        await subject.router.put_certificate("shop.example.com", pems[bad])
+    assert "shop.example.com" in caught.value.message and "PRIVATE" not in caught.value.message
+    assert await subject.router.certificates() == {"shop.example.com": good.fingerprint}
+
+
+@pytest.mark.parametrize("host", ["", "../x", "a b.example.com", "a\nb", "UPPER.example.com", "*.*.example.com"])
+async def test_a_certificate_is_for_a_host_name(subject: Subject, host: str) -> None:
+    with pytest.raises(Invalid):
+        await subject.router.put_certificate(host, certificate("a.example.com").pem)
+
+
+async def test_challenges_are_a_whole_set_of_acme_paths(subject: Subject) -> None:
+    good = "/.well-known/acme-challenge/abc_-123"
+    await subject.router.set_challenges([good])
+    await subject.router.set_challenges([])
+    for bad in ("/", "/.well-known/acme-challenge/", good + "/x", good + "\n", good + " x"):
+        with pytest.raises(Invalid):
+            await subject.router.set_challenges([good, bad])
 
 
 async def _read(router: Router, *, after: int, count: int, app_id: UUID) -> list[RequestLine]:

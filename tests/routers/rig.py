@@ -142,10 +142,12 @@ class Rig:
         self.process.wait(DEADLINE_S)
         self.process = None
 
-    def worker_memory_bytes(self) -> int:
+    def worker_ids(self) -> list[int]:
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in children]
+        return [int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+
+    def worker_memory_bytes(self) -> int:
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.worker_ids()]
         return sum(pages) * resource.getpagesize()
 
     @property

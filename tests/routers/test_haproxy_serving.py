@@ -12,8 +12,8 @@ from functools import partial
 import pytest
 import websockets
 
-from senryu.core.errors import Invalid, Unavailable
-from senryu.routers.haproxy import HAProxyRouter, write_start_files
+from senryu.core.errors import Invalid
+from senryu.routers.haproxy import HAProxyRouter
 
 from .conftest import Dynos
 from .rig import Dyno, Rig, answer, lines_of, raw, route, until
@@ -102,23 +102,6 @@ async def test_the_tls_port_serves_a_certificate_of_the_private_ca_for_every_app
         await until(partial(is_trusted, name))
     assert not await is_trusted("another.localhost")
     assert (s.tls / "ca.key").stat().st_mode & 0o777 == 0o600
-
-
-async def test_a_certificate_is_replaced_without_a_restart(haproxy: Started) -> None:
-    rig, router = haproxy
-    s = rig.settings
-    path = s.certificates / "default.pem"
-    before = await _certificate(s.tls_port)
-    path.unlink()
-    await asyncio.to_thread(write_start_files, s)
-    await router.set_certificate(path, path.read_text())
-    assert await _certificate(s.tls_port) != before
-    with pytest.raises(Unavailable):
-        await router.set_certificate(path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")
-
-
-async def _certificate(port: int) -> str:
-    return await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))
 
 
 async def test_bodies_stream_both_ways_without_being_stored(haproxy: Started, dynos: Dynos) -> None:

@@ -6,15 +6,19 @@ Source: https://devcenter.heroku.com/articles/http-routing, /articles/error-code
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from .dyno import Dyno, DynoState
+from .errors import Invalid
 
 PAGE_URL_MAX_CHARS = 2000
+_CHALLENGE = re.compile(r"/\.well-known/acme-challenge/[A-Za-z0-9_-]{1,256}\Z")
+_HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\Z")
+_HOST_MAX_CHARS = 253
 _PAGE_URL = re.compile(r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*)?\Z")
 
 
@@ -100,6 +104,26 @@ class Router(Protocol):
     def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
         """Batches of finished requests with positions above `after`, for ever."""
 
+    async def put_certificate(self, host: str, pem: str) -> None:
+        """Serves `host` (a name or `*.example.com`) over TLS with this certificate from now on, without a reload. Idempotent.
+
+        `pem` holds the leaf, its chain and its private key without a passphrase. It is kept for the router's own restarts, and replaces
+        the one before. Names without one are answered with the platform's own certificate.
+        Raises Invalid when it cannot be read, has no key that fits, or is one the router's TLS library refuses.
+        """
+
+    async def remove_certificate(self, host: str) -> None:
+        """Forgets it: `host` is answered with the platform's own certificate again. Idempotent."""
+
+    async def certificates(self) -> Mapping[str, str]:
+        """Host → SHA-256 (lower-case hexadecimal) of the DER of the leaf served now; "" where a restart would serve another."""
+
+    async def set_challenges(self, paths: Collection[str]) -> None:
+        """Sends requests for exactly these paths (`/.well-known/acme-challenge/…`) to the platform, whatever their host. Idempotent.
+
+        Raises Invalid for a path of another form. Source: RFC 8555, 8.3.
+        """
+
 
 def page_url(text: str | None) -> str | None:
     """An address that may stand in for an error page: absolute http or https, without what could break out of the page around it.
@@ -109,6 +133,23 @@ def page_url(text: str | None) -> str | None:
     if text is None or len(text) > PAGE_URL_MAX_CHARS or not _PAGE_URL.match(text):
         return None
     return text
+
+
+def is_host(text: str) -> bool:
+    """Whether this can be a route's host: a lower-case name, or `*.` and one."""
+    return len(text) <= _HOST_MAX_CHARS and _HOST.match(text) is not None
+
+
+def check_certificate_host(host: str) -> None:
+    """Raises Invalid for what no certificate can be served for."""
+    if not is_host(host):
+        raise Invalid(f"The host `{host[:100]}` is not a host name; use letters, digits, hyphens and dots.")
+
+
+def check_challenge(path: str) -> None:
+    """Raises Invalid for what is no path of an HTTP-01 challenge. Source: RFC 8555, 8.3."""
+    if not _CHALLENGE.match(path):
+        raise Invalid(f"`{path[:100]}` is not the path of an ACME challenge.")
 
 
 def hosts_of(app_name: str, platform_domain: str, domains: Sequence[str]) -> tuple[str, ...]:

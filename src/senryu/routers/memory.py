@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import replace
 from uuid import UUID
 
 from senryu.core import limits
-from senryu.core.route import RequestLine, Route, Router
+from senryu.core.route import RequestLine, Route, Router, check_certificate_host, check_challenge
+from senryu.routers.pem import bundle
 
 
 class MemoryRouter(Router):
@@ -19,6 +20,8 @@ class MemoryRouter(Router):
         self._routes: dict[UUID, Route] = {}
         self._lines: list[RequestLine] = []
         self._arrived = asyncio.Condition()
+        self._certificates: dict[str, str] = {}
+        self.challenges: frozenset[str] = frozenset()
 
     async def apply(self, route: Route) -> None:
         for app_id, other in self._routes.items():  # a host leads to one app: the last one that asked for it
@@ -49,6 +52,21 @@ class MemoryRouter(Router):
                         await self._arrived.wait()
                 except TimeoutError:
                     continue
+
+    async def put_certificate(self, host: str, pem: str) -> None:
+        check_certificate_host(host)
+        self._certificates[host] = bundle(pem, host).fingerprint
+
+    async def remove_certificate(self, host: str) -> None:
+        self._certificates.pop(host, None)
+
+    async def certificates(self) -> Mapping[str, str]:
+        return dict(self._certificates)
+
+    async def set_challenges(self, paths: Collection[str]) -> None:
+        for path in paths:
+            check_challenge(path)
+        self.challenges = frozenset(paths)
 
     async def take(self, line: RequestLine) -> None:
         """A request has finished."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from senryu.core.errors import Invalid
-from senryu.core.route import Route
+from senryu.core.route import Route, is_host
 from senryu.routers.haproxy import pages
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import App, Live, Server, app_value, server_of
 
-_HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\Z")
 _APP_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _DYNO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}\.[0-9]{1,9}\Z")
 _ADDRESS = re.compile(r"([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}\Z")
-_HOST_MAX_CHARS = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class NoSlotLeft(Exception):
 def check(route: Route) -> None:
     """Raises Invalid for a route with something in it that could not be written on a command line."""
     for host in route.hosts:
-        if not _HOST.match(host) or len(host) > _HOST_MAX_CHARS:
+        if not is_host(host):
             raise Invalid(f"The host `{host[:100]}` is not a host name; use letters, digits, hyphens and dots.", app=route.app_name)
     if not _APP_NAME.match(route.app_name):
         raise Invalid(f"The app name `{route.app_name[:100]}` cannot be routed; use lower-case letters, digits and hyphens.")
@@ -76,6 +75,12 @@ def remove_commands(live: Live, app_id: UUID, settings: RouterSettings) -> list[
 def tidy_commands(live: Live) -> list[Command]:
     """Deletes dynos that left as soon as their last request has ended."""
     return [_delete(slot, s) for slot, servers in live.servers.items() for s in servers if s.is_leaving]
+
+
+def challenge_commands(present: Collection[str], paths: Collection[str], settings: RouterSettings) -> list[Command]:
+    """Paths that the platform answers for every host."""
+    gone = [_forget(settings.challenges, path) for path in present if path not in paths]
+    return [*(Command(f"add map {settings.challenges} {path} yes") for path in paths if path not in present), *gone]
 
 
 def _free_slot(live: Live) -> str:

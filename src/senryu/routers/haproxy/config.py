@@ -93,7 +93,8 @@ def _defaults(settings: RouterSettings) -> str:
 def _outside(settings: RouterSettings) -> str:
     binds = "".join(
         f"  bind {_address(ip)}:{settings.port}\n"
-        f"  bind {_address(ip)}:{settings.tls_port} ssl crt {settings.certificates} alpn h2,http/1.1\n"
+        f"  bind {_address(ip)}:{settings.tls_port} ssl crt {settings.certificates}/default.pem crt-list {settings.certificate_list}"
+        " alpn h2,http/1.1\n"
         for ip in settings.listen
     )
     names = " ".join(dict.fromkeys(["localhost", *(f"{name}.{settings.domain}" for name in PLATFORM_HOSTS)]))
@@ -103,6 +104,8 @@ def _outside(settings: RouterSettings) -> str:
         f"  log-format '{LOG_FORMAT}'\n"
         f"{_IDENTITY}"
         "  http-request set-var(txn.name) req.hdr(host),host_only,rtrim(.)\n"
+        "  http-request set-var(txn.name) str(localhost) if { path_beg /.well-known/acme-challenge/ }"
+        f" {{ path,map_str({settings.challenges}) -m found }}\n"
         f"  acl for_platform var(txn.name) -m str {names}\n"
         "  http-request set-log-level silent if for_platform\n"
         f"{_lookups(settings)}{_restrictions(settings)}{_FORWARDED}"

@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from senryu.routers.haproxy import certificate_files
 from senryu.routers.haproxy.config import config_text
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import Live, Server, app_value, map_text
 from senryu.routers.haproxy.tls import ensure_certificates, names_for
+from senryu.routers.haproxy.whole import SHARED_FILE, write_whole
 
-_SHARED_FILE, _SHARED_FOLDER = 0o660, 0o2770  # senryud and HAProxy are different users of one group
+_SHARED_FOLDER = 0o2770  # senryud and HAProxy are different users of one group
 _BACKEND = re.compile(r"backend (be_[0-9]+) ")
 _SERVER = re.compile(r"  server (\S+) (\S+) maxconn [0-9]+( weight 0)?$")
 
@@ -31,10 +33,11 @@ def write_start_files(settings: RouterSettings) -> None:
     slots = max(settings.slots, len(_BACKEND.findall(old)))
     write_whole(settings.config, config_text(settings, slots, servers_in(old)))
     write_whole(settings.hold, (Path(__file__).parent / "hold.lua").read_text())
-    for file in (settings.hosts, settings.apps, settings.error_pages, settings.maintenance_pages, settings.log):
+    certificate_files.prepare(settings)
+    for file in (settings.hosts, settings.apps, settings.challenges, settings.error_pages, settings.maintenance_pages, settings.log):
         if not file.exists():
-            file.touch(mode=_SHARED_FILE)
-            file.chmod(_SHARED_FILE)
+            file.touch(mode=SHARED_FILE)
+            file.chmod(SHARED_FILE)
 
 
 def _share(folder: Path) -> None:
@@ -64,16 +67,3 @@ def servers_in(config: str) -> Mapping[str, tuple[Server, ...]]:
         elif slot and (server := _SERVER.match(line)):
             found.setdefault(slot, []).append(Server(server[1], server[2], is_draining=server[3] is not None))
     return {slot: tuple(servers) for slot, servers in found.items()}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replaces a file in one step; it is on disk before it has its name. Does nothing when it says the same already."""
-    if path.exists() and path.read_text() == text:
-        return
-    new = path.with_name(f".{path.name}.new")
-    with new.open("w") as file:
-        os.fchmod(file.fileno(), _SHARED_FILE)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)

@@ -29,20 +29,20 @@ def live_from(answers: list[str]) -> Live:
     return Live(
         slots=tuple(name for name in backends.splitlines() if name.startswith("be_")),
         servers=_servers(servers),
-        hosts=_rows(hosts),
-        apps={slot: app_from(value) for slot, value in _rows(apps).items()},
-        error_pages=_rows(error_pages),
-        maintenance_pages=_rows(maintenance_pages),
+        hosts=rows(hosts),
+        apps={slot: app_from(value) for slot, value in rows(apps).items()},
+        error_pages=rows(error_pages),
+        maintenance_pages=rows(maintenance_pages),
     )
 
 
-def _rows(answer: str) -> dict[str, str]:
-    """`0x55d6d2a1a1b0 key value…` a line. Of a key given twice the first counts, as for HAProxy."""
-    rows: dict[str, str] = {}
+def rows(answer: str) -> dict[str, str]:
+    """A map out of `show map`: `0x55d6d2a1a1b0 key value…` a line. Of a key given twice the first counts, as for HAProxy."""
+    found: dict[str, str] = {}
     for line in answer.splitlines():
         _, key, value = line.split(" ", 2)
-        rows.setdefault(key, value)
-    return rows
+        found.setdefault(key, value)
+    return found
 
 
 def _servers(answer: str) -> Mapping[str, tuple[Server, ...]]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 from uuid import UUID
@@ -17,14 +16,16 @@ from uuid import UUID
 import structlog
 
 from senryu.core.errors import PlatformError, Unavailable
-from senryu.core.route import RequestLine, Route, Router
-from senryu.routers.haproxy import changes, files
-from senryu.routers.haproxy.live import ASK_BUSY, busy_slots, live_from, questions, requests_on, slot_with
+from senryu.core.route import RequestLine, Route, Router, check_challenge
+from senryu.routers.haproxy import certificate_files, certificates, changes, files
+from senryu.routers.haproxy.live import ASK_BUSY, busy_slots, live_from, questions, requests_on, rows, slot_with
 from senryu.routers.haproxy.requests import request_lines
 from senryu.routers.haproxy.runtime import ask, reload
 from senryu.routers.haproxy.settings import RouterSettings
-from senryu.routers.haproxy.slots import Live, routes_of
+from senryu.routers.haproxy.slots import Live, map_text, routes_of
 from senryu.routers.haproxy.tls import ensure_certificates, names_for
+from senryu.routers.haproxy.whole import write_whole
+from senryu.routers.pem import bundle
 
 log = structlog.get_logger()
 P = ParamSpec("P")
@@ -89,15 +90,29 @@ class HAProxyRouter(Router):
     def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
         return request_lines(self._settings.log, self._settings.run_file, after)
 
-    async def set_certificate(self, path: Path, pem: str) -> None:
-        """Puts a certificate (chain and key, PEM) that HAProxy loaded from `path` in use at once; the file is the caller's to write.
+    async def put_certificate(self, host: str, pem: str) -> None:
+        wanted = bundle(pem, host)
+        async with self._turn:
+            await certificates.load(self._settings, host, wanted)
+            await _to_the_end(certificate_files.keep, self._settings, host, wanted)
 
-        Raises Unavailable when HAProxy does not take it.
-        """
-        payload = "\n".join(line for line in pem.splitlines() if line.strip())
-        answers = await ask(self._settings.socket, [f"set ssl cert {path} <<\n{payload}", f"commit ssl cert {path}"])
-        if "Success!" not in answers[-1]:
-            raise Unavailable(f"The router did not take the certificate `{path.name}`; check that chain and key belong together.")
+    async def remove_certificate(self, host: str) -> None:
+        async with self._turn:
+            await certificates.unload(self._settings, host)
+            await _to_the_end(certificate_files.drop, self._settings, host)
+
+    async def certificates(self) -> Mapping[str, str]:
+        async with self._turn:
+            return await certificates.served(self._settings, await asyncio.to_thread(certificate_files.read_kept, self._settings))
+
+    async def set_challenges(self, paths: Collection[str]) -> None:
+        for path in paths:
+            check_challenge(path)
+        async with self._turn:
+            [answer] = await ask(self._settings.socket, [f"show map {self._settings.challenges}"])
+            await self._carry_out(changes.challenge_commands(rows(answer), paths, self._settings))
+            text = map_text((path, "yes") for path in paths)
+            await _to_the_end(write_whole, self._settings.challenges, text)
 
     async def _live(self) -> Live:
         return live_from(await ask(self._settings.socket, questions(self._settings)))
@@ -152,7 +167,7 @@ class HAProxyRouter(Router):
         names = names_for(settings.domain, live.hosts)
         if await _to_the_end(ensure_certificates, settings.tls, names):
             path = settings.certificates / "default.pem"
-            await self.set_certificate(path, await asyncio.to_thread(path.read_text))
+            await certificates.exchange(settings, path, await asyncio.to_thread(path.read_text))
 
     async def _grow(self) -> None:
         """Doubles the slots: new files, then a seamless reload. Old connections end in the old process in their own time."""

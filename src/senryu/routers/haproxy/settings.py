@@ -102,5 +102,19 @@ class RouterSettings:
 
     @property
     def certificates(self) -> Path:
-        """What the TLS port serves: one file per certificate, key included."""
+        """The platform's own certificate, key included."""
         return self.tls / "certs"
+
+    @property
+    def host_certificates(self) -> Path:
+        """Certificates of single hosts, one file each, key included."""
+        return self.tls / "hosts"
+
+    @property
+    def certificate_list(self) -> Path:
+        """Which of `host_certificates` is served for which host (HAProxy's crt-list)."""
+        return self.folder / "certificates.list"
+
+    @property
+    def challenges(self) -> Path:
+        return self.folder / "challenges.map"
