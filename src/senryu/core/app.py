@@ -19,7 +19,10 @@ RESERVED = frozenset({"api", "git", "dashboard", "www", "localhost", "admin", "s
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app. With a `team_id` the team owns it, and `owner_id` is the account that brought it there and has no rights by that."""
+    """An app. With a `team_id` the team owns it, and `owner_id` is the account that brought it there and has no rights by that.
+
+    `is_acm`: its domains get certificates automatically.
+    """
 
     id: UUID
     name: str
@@ -35,6 +38,7 @@ class App:
     buildpack_provided_description: str | None = None
     team_id: UUID | None = None
     is_locked: bool = False
+    is_acm: bool = False
 
 
 def app_name(name: str) -> str:

@@ -17,13 +17,19 @@ _LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A custom domain (`kind` custom) or the app's own one (`kind` heroku, not stored)."""
+    """A custom domain (`kind` custom) or the app's own one (`kind` heroku, not stored).
+
+    `acm_status` and its reason are those of certs:auto, None when it is off.
+    """
 
     id: UUID
     app_id: UUID
     hostname: str
     created_at: datetime
     updated_at: datetime
+    sni_endpoint_id: UUID | None = None
+    acm_status: str | None = None
+    acm_status_reason: str | None = None
 
 
 def checked_hostname(hostname: str, *, platform_domain: str) -> str:

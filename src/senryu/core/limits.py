@@ -125,6 +125,19 @@ WEBHOOK_TRIED_FOR_S = 72 * 3600.0
 WEBHOOK_KEPT_S = 7 * 24 * 3600.0  # deliveries that are done
 WEBHOOK_KEPT = 1000  # and at most so many for each webhook, which is what the client lists
 
+# Certificates of custom domains (Dev Center: ssl, automated-certificate-management; letsencrypt.org/docs/rate-limits)
+SNI_ENDPOINTS_PER_APP_MAX = 100  # ours
+CERTIFICATE_CHAIN_MAX_BYTES = 24 * KIB  # ours: chain and key must fit into one buffer of the router
+CERTIFICATE_KEY_MAX_BYTES = 16 * KIB  # ours
+CERTIFICATE_CHECK_S = 60.0  # ours: how often what is served is compared with what is stored
+CERTIFICATE_POLL_S = 2.0  # ours: how often an order under way is asked for
+CERTIFICATE_ORDER_S = 3600.0  # ours: an order that leads nowhere for so long is given up
+CERTIFICATE_RETRY_FIRST_S = 15 * 60.0  # ours: doubling; an authority takes five failures of a name an hour
+CERTIFICATE_RETRY_MAX_S = 24 * 3600.0
+CERTIFICATE_FAILURES_MAX = 8  # in a row, then `failed` instead of `failing`
+CERTIFICATE_ORDERS_MAX = 4  # ours: domains worked on at once
+AUTHORITY_TIMEOUT_S = 30.0  # ours: one call to a certificate authority
+
 # API (Dev Center: platform-api-reference)
 API_CALLS_PER_HOUR = 4500
 API_BODY_MAX_BYTES = 1 * MIB

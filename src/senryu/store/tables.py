@@ -159,6 +159,7 @@ apps = Table(
     Column("buildpack_provided_description", Text),
     Column("team_id", Uuid, index=True),  # no reference: SQLite cannot add one to a table that is there
     Column("is_locked", Boolean, nullable=False, server_default=false()),
+    Column("is_acm", Boolean, nullable=False, server_default=false()),
 )
 
 app_transfers = Table(
@@ -286,6 +287,50 @@ domains = Table(
     _app(index=True),
     Column("hostname", String(253), nullable=False, unique=True),
     *_times(),
+    Column("sni_endpoint_id", Uuid, index=True),  # no reference: SQLite cannot add one to a table that is there
+    Column("acm_status", String(32)),
+    Column("acm_status_reason", Text),
+)
+
+sni_endpoints = Table(
+    "sni_endpoints",
+    metadata,
+    _id(),
+    _app(index=True),
+    Column("name", String(62), nullable=False, unique=True),
+    Column("display_name", Text),
+    Column("certificate_chain", Text, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("is_acm", Boolean, nullable=False),
+    Column("cert_domains", JSON, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("is_ca_signed", Boolean, nullable=False),
+    Column("is_self_signed", Boolean, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    *_times(),
+)
+
+# `sealed_order`: the order's address, what is shown for it, and the key that will be the certificate's; none between tries.
+certificate_orders = Table(
+    "certificate_orders",
+    metadata,
+    Column("domain_id", Uuid, ForeignKey("domains.id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed_order", LargeBinary),
+    Column("failures", Integer, nullable=False),
+    Column("next_try_at", Moment, nullable=False),
+    *_times(),
+)
+
+# This platform at certificate authorities, by the address of their directory.
+acme_accounts = Table(
+    "acme_accounts",
+    metadata,
+    Column("directory_url", String(512), primary_key=True),
+    Column("url", Text),
+    Column("sealed_key", LargeBinary, nullable=False),
 )
 
 # `sealed_url`: a drain's address holds the credentials of its receiver.
