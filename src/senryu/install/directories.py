@@ -23,7 +23,7 @@ _OWNED = {
     "run": 0o2770,
     "secrets": 0o700,
     "streams": 0o700,
-    "tls": 0o2750,
+    "tls": 0o2755,
 }
 
 

@@ -6,6 +6,7 @@ Clients trust `ca.pem` once; what it signs is renewed without them. Source: RFC 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -37,8 +38,8 @@ def ensure_certificates(folder: Path, names: Sequence[str]) -> bool:
     Gives True when the router's certificate is a new one. Blocks. Raises OSError.
     """
     (folder / "certs").mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o2755)  # anyone may read whom to trust
-    (folder / "certs").chmod(0o2750)
+    _set_mode(folder, 0o2755)  # anyone may read whom to trust
+    _set_mode(folder / "certs", 0o2750)
     ca, ca_key, ca_is_new = _ensure_ca(folder)
     path = folder / "certs" / "default.pem"
     if not ca_is_new and path.exists() and _is_good(path.read_bytes(), names):
@@ -56,6 +57,12 @@ def ensure_certificates(folder: Path, names: Sequence[str]) -> bool:
     )
     _write(path, _pem(certificate) + _pem(ca) + _key_pem(key), 0o640)
     return True
+
+
+def _set_mode(folder: Path, mode: int) -> None:
+    """systemd's RestrictSUIDSGID refuses such a mode to the platform, even one that is there; preparing it set them at boot."""
+    if stat.S_IMODE(folder.stat().st_mode) != mode:
+        folder.chmod(mode)
 
 
 def _ensure_ca(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey, bool]:
