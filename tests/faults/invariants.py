@@ -135,7 +135,7 @@ def _left_of_dynos(home: Path, live: list[Live]) -> Iterator[str]:
         "record": _named(home / "agent/dynos"),
         "output": _named(home / "agent/logs"),
         "container": _named(home / "agent/runc"),
-        **{f"{group.parent.name} group": _named(group) for group in Path("/sys/fs/cgroup").glob(f"*/senryu-{lot}")},
+        **{f"{group.parent.name} group": _named(group) for group in _groups(lot)},
         "shim": _shims(home),
     }
     for what, found in there.items():
@@ -153,6 +153,12 @@ def _left_of_dynos(home: Path, live: list[Live]) -> Iterator[str]:
             for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
                 if f"{home}/agent/dynos" in line:
                     yield f"{service} still has the mount {line.split()[4]}"
+
+
+def _groups(lot: int) -> list[Path]:
+    """The lot's control group in each hierarchy of version 1, or in the only one of version 2."""
+    top = Path("/sys/fs/cgroup")
+    return [group for group in (*top.glob(f"*/senryu-{lot}"), top / f"senryu-{lot}") if group.is_dir()]
 
 
 def _named(directory: Path) -> set[str]:

@@ -1,0 +1,103 @@
+"""The root directory of a Debian with systemd on which the platform is installed as the manual says."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+CACHE = Path("/var/cache/senryu-vm")
+HOME = "/var/lib/senryu"
+_SYSTEM = ("systemd-sysv", "udev", "dbus", "kmod", "linux-image-cloud-amd64", "initramfs-tools", "socat")
+_MIRROR = "http://deb.debian.org/debian"
+# What a network of QEMU's own has (its documentation, "Network emulation"): the guest's address and its way out.
+_NETWORK = "[Match]\nName=en* eth*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n"
+# A shell on the second serial port, for the test alone.
+_CONSOLE = """[Unit]
+Description=A shell for the test
+[Service]
+ExecStart=/usr/bin/socat EXEC:/bin/bash,stderr /dev/ttyS1,rawer
+Restart=always
+[Install]
+WantedBy=multi-user.target
+"""
+# In the words of docs/operating.md.
+_INSTALL = """set -e
+here=/srv/senryu; export SENRYU_HOME={home}; . $here/install/steps.sh
+install_packages none; make_users; install_program
+$SENRYU_HOME/venv/bin/senryud --home $SENRYU_HOME --listen 0.0.0.0 {ports} install --systemd
+systemctl enable systemd-networkd senryu-agent senryu-router senryud senryu-prepare test-console
+"""
+
+
+def debian() -> Path:
+    """A Debian with our packages but without the program; made once and kept under /var/cache."""
+    steps = (CHECKOUT / "install/steps.sh").read_text()
+    [wanted] = [line for line in steps.splitlines() if line.startswith("packages=")]
+    root = CACHE / hashlib.sha256(f"{wanted}{_SYSTEM}".encode()).hexdigest()[:16]
+    if root.exists():
+        return root
+    CACHE.mkdir(parents=True, exist_ok=True)
+    growing = root.with_suffix(".growing")
+    shutil.rmtree(growing, ignore_errors=True)
+    _run("debootstrap", "--variant=minbase", "--include=ca-certificates,python3,python3-venv", "bookworm", str(growing), _MIRROR)
+    with _inside(growing):
+        packages = wanted.removeprefix('packages="').removesuffix('"').split()
+        _chroot(growing, "apt-get", "update", "-qq")
+        _chroot(growing, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *_SYSTEM, *packages)
+        _chroot(growing, "apt-get", "clean")
+    growing.rename(root)
+    return root
+
+
+def installed(root: Path, ports: dict[str, int]) -> None:
+    """Copies a Debian to `root` and installs the platform in it, with its units enabled."""
+    _run("cp", "-a", "--reflink=auto", str(debian()), str(root))
+    source = root / "srv/senryu"
+    parts = ("src", "buildpacks", "install", "examples", "bin", "tests", "pyproject.toml", "README.md", "requirements.lock")
+    source.mkdir(parents=True)
+    for part in parts:
+        _run("cp", "-a", str(CHECKOUT / part), str(source / part))
+    (root / "etc/systemd/network/10-vm.network").write_text(_NETWORK)
+    (root / "etc/systemd/system/test-console.service").write_text(_CONSOLE)
+    (root / "etc/hostname").write_text("senryu-vm\n")
+    (root / "etc/fstab").write_text("/dev/vda / ext4 errors=remount-ro 0 1\n")
+    flags = " ".join(f"--{name} {port}" for name, port in ports.items())
+    with _inside(root):
+        _chroot(root, "bash", "-c", _INSTALL.format(home=HOME, ports=flags))
+
+
+@contextlib.contextmanager
+def _inside(root: Path) -> Iterator[None]:
+    """What programs need in a chroot: kernel file systems, the machine's resolver and its certificate authorities; no servers start."""
+    shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
+    authorities = root / "etc/ssl/certs/ca-certificates.crt"
+    if Path("/etc/ssl/certs/ca-certificates.crt").exists() and authorities.parent.exists():
+        shutil.copyfile("/etc/ssl/certs/ca-certificates.crt", authorities)
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    mounted: list[Path] = []
+    try:
+        for kind, place in (("proc", "proc"), ("sysfs", "sys"), ("devtmpfs", "dev")):
+            _run("mount", "-t", kind, kind, str(root / place))
+            mounted.append(root / place)
+        yield
+    finally:
+        for place_ in reversed(mounted):
+            _run("umount", str(place_))
+        policy.unlink()
+
+
+def _chroot(root: Path, *command: str) -> None:
+    surroundings = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "HOME=/root")
+    _run("chroot", str(root), *surroundings, *command)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    assert done.returncode == 0, f"{command[:6]} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"

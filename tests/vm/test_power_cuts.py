@@ -1,0 +1,81 @@
+"""The power goes at random points of deploys, configuration and scaling. Catalogue B1; systemd units and cgroup v2 beside it.
+
+`./test --vm`: 20 rounds (SENRYU_VM_ROUNDS, SENRYU_VM_SEED). What each round did and found is printed; docs/evidence keeps the last.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from system.person import Person, new_app
+from system.rig import eventually
+
+from .acknowledged import Ledger, Owner
+from .machine import Machine
+
+ROUNDS = int(os.environ.get("SENRYU_VM_ROUNDS", "20"))
+SEED = int(os.environ.get("SENRYU_VM_SEED", "22"))
+_SETTLE_S = 240.0  # the catalogue's 60 s, times the emulation's slowness
+_UNITS = ("senryu-prepare", "senryu-agent", "senryu-router", "senryud")
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """Installed as the manual says, booted once."""
+    with Machine() as made:
+        made.install()
+        made.start()
+        yield made
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def _await_invariants(machine: Machine, when: str) -> None:
+    deadline = time.monotonic() + _SETTLE_S
+    while wrong := machine.problems():
+        assert time.monotonic() < deadline, f"{when}: {wrong}"
+
+
+@pytest.mark.timeout(4 * 3600)
+def test_whatever_was_acknowledged_outlives_the_power(machine: Machine, tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    units = machine.shell(f"systemctl is-active {' '.join(_UNITS)}; uname -r; stat -fc %T /sys/fs/cgroup").split()
+    assert units[:4] == ["active"] * 4
+    _say(f"{ROUNDS} rounds, seed {SEED}; Linux {units[4]}, /sys/fs/cgroup is {units[5]}; units {' '.join(_UNITS)} active")
+    assert units[5] == "cgroup2fs"
+    operator = Person(machine, tmp_path / "home", "operator@example.com")
+    operator.register()
+    with new_app(operator) as app:
+        app.push()
+        ledger = Ledger(releases=2, commits=[app.git("rev-parse", "HEAD").stdout.strip()])
+        for number in range(1, ROUNDS + 1):
+            owner = Owner(app, ledger, seed=chance.randrange(2**32))
+            owner.start()
+            time.sleep(chance.uniform(1, 35))
+            machine.cut_power()
+            owner.enough.set()
+            owner.join(120)
+            began = time.monotonic()
+            machine.start()
+            booted = time.monotonic() - began
+            eventually(lambda: app.visit().status == 200, "the app's answer", _SETTLE_S)
+            answered = time.monotonic() - began
+            _await_invariants(machine, f"round {number}, during {owner.doing}")
+            lost = ledger.settle(app)
+            _say(
+                f"round {number}: done {owner.done or 'nothing'}, cut during {owner.doing}; healthy after {booted:.0f} s,"
+                f" the app answers after {answered:.0f} s, invariants hold; lost: {lost or 'nothing'}"
+            )
+            assert not lost
+        _say(f"{ledger.changes} changes acknowledged, {ledger.releases} releases, all there; a last deploy:")
+        app.deploy({"note.txt": "the last"})
+        assert app.visit().status == 200
+        _say("deployed and answered 200")
