@@ -19,6 +19,7 @@ from typing import TextIO
 import structlog
 import uvicorn
 
+from .actions.deliver import Deliveries
 from .actions.destroy import clear_all_away
 from .actions.push import authorize_push, push
 from .actions.recover import recover
@@ -43,6 +44,7 @@ from .logs.history import FileLogs
 from .logs.intake import Intake
 from .logs.streams import FileStreams
 from .platform import Platform
+from .poster import JudgedPoster
 from .resolver import SystemResolver
 from .routers.haproxy import HAProxyRouter
 from .store.apps import find_app
@@ -138,6 +140,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             supervision=supervisor,
             clock=clock,
         )
+        db.on_news = (await house.enter_async_context(_deliveries(platform))).wake
         _undertake_chores(platform, supervisor, builder)
         yield platform
 
@@ -156,6 +159,16 @@ def _drains(settings: Settings, db: Database, vault: Vault, logs: FileLogs, reso
         clock=clock,
         allow_private=settings.allow_private_drains,
     )
+
+
+def _deliveries(platform: Platform) -> Deliveries:
+    settings = platform.settings
+    poster = JudgedPoster(platform.resolver, allow_private=settings.allow_private_webhooks)
+
+    def urls(app_name: str) -> dict[str, str]:
+        return {"git_url": f"{settings.api_url}/{app_name}.git", "web_url": settings.web_url(app_name)}
+
+    return Deliveries(db=platform.db, vault=platform.vault, poster=poster, clock=platform.clock, urls=urls)
 
 
 def _supervisor(

@@ -14,6 +14,7 @@ from ..core.limits import DOMAINS_PER_APP_MAX
 from ..core.log_line import LogWriter
 from ..store.database import Database
 from ..store.domains import create_domain, delete_domain, find_domain, list_domains
+from .note import note
 from .tell import tell
 
 
@@ -39,6 +40,7 @@ async def add_domain(
             raise Invalid(f"{app.name} has {DOMAINS_PER_APP_MAX} domains already; remove one first.", app=app.name)
         domain = Domain(uuid4(), app.id, name, now, now)
         await create_domain(tx, domain)
+        await note(tx, app, domain, "create", now=now, by=by.id)
     await tell(app.id, "api", f"Add {name} domain by user {by.email}", log_writer=log_writer, clock=clock, source="app")
     supervision.wake(app.id)
     return domain
@@ -61,6 +63,7 @@ async def remove_domain(
         if not found:
             raise NotFound(f"Couldn't find the domain {hostname_or_id[:80]} of {app.name}.", app=app.name)
         await delete_domain(tx, found[0].id)
+        await note(tx, app, found[0], "destroy", now=clock.now(), by=by.id)
     await tell(app.id, "api", f"Remove {found[0].hostname} domain by user {by.email}", log_writer=log_writer, clock=clock, source="app")
     supervision.wake(app.id)
     return found[0]

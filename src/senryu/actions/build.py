@@ -22,6 +22,7 @@ from ..store.builds import create_build, create_slug, find_build, list_builds, u
 from ..store.database import Database
 from ..store.releases import latest_release
 from ..store.vault import Vault
+from .note import note
 from .parts import Deploying
 from .tell import tell
 
@@ -45,6 +46,7 @@ async def begin_build(app: App, source: Source, *, by: Account, id: UUID | None 
         packs = tuple(buildpack.url for buildpack in await list_buildpacks(tx, app.id))
         build = Build(id or uuid4(), app.id, by.id, BuildStatus.PENDING, source, held.build_stack, packs, now, now)
         await create_build(tx, build)
+        await note(tx, held, build, "create", now=now, by=by.id)
     return build
 
 
@@ -134,6 +136,7 @@ async def _carried(
             raise NotFound(f"{app.name} was destroyed while it was built.")
         await create_slug(tx, slug)
         await update_build(tx, done)
+        await note(tx, app, done, "update", now=done.updated_at, by=by.id, was=started)
     await tell(app.id, "api", "Build succeeded", log_writer=log_writer, clock=clock, source="app")
     return done, slug, built
 
@@ -145,6 +148,8 @@ async def _end_build(
     async with db.transaction() as tx:
         is_known = await find_build(tx, app.id, started.id) is not None
         await update_build(tx, failed)
+        if is_known:
+            await note(tx, app, failed, "update", now=failed.updated_at, by=started.user_id, was=started)
     if not is_known:
         await streams.forget(started.id)
         return

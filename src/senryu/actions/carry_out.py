@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from ..store.database import Database
 from ..store.dynos import delete_dyno, list_dynos, set_dyno
 from ..store.releases import update_status
 from ..store.vault import Vault
+from .note import note
 from .start_dyno import record, start_dyno
 from .tell import tell
 
@@ -65,7 +66,7 @@ async def carry_out(step: Step, app: App, wanted: Wanted, sizes: dict[str, Entry
         case Kill(dyno, reason):
             await _kill(dyno, reason, app, hands)
         case Forget(dyno):
-            await forget(dyno, hands)
+            await forget(dyno, hands, app)
         case FailRelease():
             await _fail_release(step, app, hands)
 
@@ -110,6 +111,7 @@ async def start(app: App, release: Release, dyno: Dyno, *, is_new: bool, hands: 
         await _say(app, dyno, hands, refused.message, "State changed from starting to crashed")
         async with hands.db.transaction() as tx:
             await set_dyno(tx, dyno.id, state=DynoState.CRASHED, changed_at=now, ended_at=now, crashes=dyno.crashes + 1)
+            await note(tx, app, replace(dyno, state=DynoState.CRASHED, changed_at=now), "update", now=now, was=dyno)
 
 
 async def _become(step: Become, app: App, hands: Hands) -> None:
@@ -117,6 +119,7 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
     if step.state is DynoState.UP:
         async with hands.db.transaction() as tx:
             await set_dyno(tx, dyno.id, state=DynoState.UP, changed_at=now)
+            await note(tx, app, replace(dyno, state=DynoState.UP, changed_at=now), "update", now=now, was=dyno)
         await _say(app, dyno, hands, f"State changed from {dyno.state.value} to up")
         return
     await hands.read_out(dyno.id)
@@ -134,6 +137,8 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
         await set_dyno(
             tx, dyno.id, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code, crashes=crashes, **kept
         )
+        ended = replace(dyno, state=step.state, changed_at=now, exit_code=step.exit_code)
+        await note(tx, app, ended, "update", now=now, was=dyno)
     if dyno.kind is not DynoKind.RELEASE:  # the release phase removes its own once it has read all of the output
         await hands.engine.remove(dyno.id)
 
@@ -154,17 +159,20 @@ async def _kill(dyno: Dyno, reason: str, app: App, hands: Hands) -> None:
         await set_dyno(tx, dyno.id, killed_at=hands.clock.now())
 
 
-async def forget(dyno: Dyno, hands: Hands) -> None:
+async def forget(dyno: Dyno, hands: Hands, app: App) -> None:
     """Deletes a dyno's traces, then its record: in this order, so that a crash between leaves a record that is deleted again."""
     await hands.engine.remove(dyno.id)
     async with hands.db.transaction() as tx:
         await delete_dyno(tx, dyno.id)
+        await note(tx, app, dyno, "destroy", now=hands.clock.now())
 
 
 async def _fail_release(step: FailRelease, app: App, hands: Hands) -> None:
     release, now = step.release, hands.clock.now()
     async with hands.db.transaction() as tx:
         await update_status(tx, release.id, ReleaseStatus.FAILED, now, failure=step.because)
+        failed = replace(release, status=ReleaseStatus.FAILED, updated_at=now)
+        await note(tx, app, failed, "update", now=now, by=release.user_id, was=release)
         for dyno in await list_dynos(tx, app.id):
             if dyno.retiring == "release" and dyno.stopped_at is None and dyno.release_id != release.id:
                 await set_dyno(tx, dyno.id, retiring=None, drained_at=None)

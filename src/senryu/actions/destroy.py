@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 from uuid import UUID
 
+from ..core.account import Account
 from ..core.app import App
 from ..core.build import Builder, Streams
 from ..core.clock import Clock
@@ -22,7 +23,9 @@ from ..store.dynos import list_dynos
 from ..store.releases import list_releases
 from ..store.remains import Remains, forget_remains, list_remains, note_remains
 from ..store.vault import Vault
+from ..store.webhooks import end_webhooks
 from .build import build_task
+from .note import note
 
 
 class Clearing(TypedDict):
@@ -38,13 +41,14 @@ class Clearing(TypedDict):
     log_reader: LogReader
 
 
-async def destroy(app: App, *, vault: Vault, supervision: Supervision, clock: Clock, **parts: Unpack[Clearing]) -> None:
+async def destroy(app: App, *, by: Account, vault: Vault, supervision: Supervision, clock: Clock, **parts: Unpack[Clearing]) -> None:
     """Takes the rows and notes what they named, in one transaction: from then on the app is gone for everyone.
 
     What a crash keeps from being cleared away is cleared at the next start. Raises: NotFound when another call came first.
     """
     async with parts["db"].transaction() as tx:
-        if await lock_app(tx, app.id) is None:
+        held = await lock_app(tx, app.id)
+        if held is None:
             raise NotFound(f"{app.name} is destroyed already.")
         builds = [build.id for build in await list_builds(tx, app.id)]
         releases = await list_releases(tx, app.id, vault=vault)
@@ -52,6 +56,8 @@ async def destroy(app: App, *, vault: Vault, supervision: Supervision, clock: Cl
         dynos = [dyno.id for dyno in await list_dynos(tx, app.id)]
         left = Remains(app.id, tuple(checksums), (*builds, *(release.id for release in releases)), tuple(dynos))
         await note_remains(tx, left, clock.now())
+        await note(tx, held, held, "destroy", now=clock.now(), by=by.id)
+        await end_webhooks(tx, app.id, clock.now())
         await delete_app(tx, app.id)
     for build_id in builds:
         supervision.cancel(build_task(build_id))

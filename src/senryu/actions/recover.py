@@ -7,8 +7,10 @@ from dataclasses import replace
 from ..core.build import BuildStatus
 from ..core.clock import Clock
 from ..core.log_line import LogWriter
+from ..store.apps import find_app
 from ..store.builds import list_pending_builds, update_build
 from ..store.database import Database
+from .note import note
 from .tell import tell
 
 
@@ -18,6 +20,10 @@ async def recover(*, db: Database, log_writer: LogWriter, clock: Clock) -> None:
     async with db.transaction() as tx:
         pending = await list_pending_builds(tx)
         for build in pending:
-            await update_build(tx, replace(build, status=BuildStatus.FAILED, failure=reason, updated_at=clock.now()))
+            failed = replace(build, status=BuildStatus.FAILED, failure=reason, updated_at=clock.now())
+            await update_build(tx, failed)
+            app = await find_app(tx, build.app_id)
+            if app is not None:
+                await note(tx, app, failed, "update", now=clock.now(), by=build.user_id, was=build)
     for build in pending:
         await tell(build.app_id, "api", f"Build failed: {reason}", log_writer=log_writer, clock=clock, source="app")

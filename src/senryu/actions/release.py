@@ -20,6 +20,7 @@ from ..store.apps import lock_app, update_app
 from ..store.database import Transaction
 from ..store.formation import list_formation, set_process_type
 from ..store.releases import append_release, latest_release
+from .note import note
 from .parts import Releasing
 from .tell import tell
 
@@ -59,13 +60,14 @@ def _drawn(app: App, draft: Draft, latest: Release | None, by: Account, clock: C
     )
 
 
-async def _name_new_types(tx: Transaction, app: App, release: Release, default_size: str, clock: Clock) -> None:
+async def _name_new_types(tx: Transaction, app: App, release: Release, default_size: str, clock: Clock) -> list[ProcessType]:
     known = {entry.type for entry in await list_formation(tx, app.id)}
-    now = clock.now()
-    for process_type in release.process_types:
-        if process_type not in known:
-            size = size_named(default_size).name
-            await set_process_type(tx, ProcessType(uuid4(), app.id, process_type, first_quantity(process_type), size, now, now))
+    now, size = clock.now(), size_named(default_size).name
+    fresh = [name for name in release.process_types if name not in known]
+    added = [ProcessType(uuid4(), app.id, name, first_quantity(name), size, now, now) for name in fresh]
+    for entry in added:
+        await set_process_type(tx, entry)
+    return added
 
 
 async def release(
@@ -90,7 +92,7 @@ async def release(
         if draft is None:
             return None
         made = await append_release(tx, _drawn(held, draft, latest, by, clock), vault=vault)
-        await _name_new_types(tx, held, made, parts["default_size"], clock)
+        added = await _name_new_types(tx, held, made, parts["default_size"], clock)
         slug_size = draft.slug.size_bytes if draft.slug else held.slug_size_bytes
         described = draft.slug.buildpack_provided_description if draft.slug else held.buildpack_provided_description
         changed = replace(
@@ -102,6 +104,10 @@ async def release(
             updated_at=made.created_at,
         )
         await update_app(tx, changed)
+        await note(tx, changed, made, "create", now=made.created_at, by=by.id)
+        for entry in added:
+            await note(tx, changed, entry, "create", now=made.created_at, by=by.id)
+        await note(tx, changed, changed, "update", now=made.created_at, by=by.id, was=held)
     lines = (f"{made.description} by user {by.email}", f"Release v{made.version} created by user {by.email}")
     await tell(app.id, "api", *lines, log_writer=parts["log_writer"], clock=clock, source="app")
     parts["supervision"].wake(app.id)

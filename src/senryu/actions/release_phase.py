@@ -5,6 +5,7 @@ Source: https://devcenter.heroku.com/articles/release-phase
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import NAMESPACE_OID, uuid5
 
@@ -24,6 +25,7 @@ from ..store.dynos import create_dyno, find_dyno
 from ..store.formation import list_formation
 from ..store.releases import update_status
 from ..store.vault import Vault
+from .note import note
 from .start_dyno import record, start_dyno
 from .tell import tell
 
@@ -51,6 +53,7 @@ async def _dyno_of(app: App, release: Release, db: Database, clock: Clock) -> Dy
             id=id,
         )
         await create_dyno(tx, dyno)
+        await note(tx, app, dyno, "create", now=clock.now(), by=release.user_id)
     return dyno
 
 
@@ -101,6 +104,8 @@ async def run_release_phase(
     async with db.transaction() as tx:
         is_known = await find_app(tx, app.id) is not None
         await update_status(tx, release.id, status, clock.now(), failure=failure)
+        settled = replace(release, status=status, updated_at=clock.now())
+        await note(tx, app, settled, "update", now=clock.now(), by=release.user_id, was=release)
     await streams.finish(release.id)
     if not is_known:
         await streams.forget(release.id)  # the app was destroyed: nothing of it stays

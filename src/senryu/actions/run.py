@@ -22,6 +22,7 @@ from ..store.database import Database
 from ..store.dynos import TerminalWish, create_dyno, delete_dyno, list_dynos, start_wish
 from ..store.releases import current_release, find_release
 from ..store.vault import Vault
+from .note import note
 from .start_dyno import environment, record, start_dyno
 from .tell import tell
 
@@ -81,6 +82,7 @@ async def run(
             lives_s=limits.ONE_OFF_MAX_S,
         )
         await create_dyno(tx, dyno, env=env, terminal=wish, vault=vault)
+        await note(tx, app, dyno, "create", now=dyno.created_at, by=by.id)
     told = f"Starting process with command `{command[:200]}` by user {by.email}"
     await tell(app.id, "api", told, log_writer=log_writer, clock=clock, source="app")
     try:

@@ -18,6 +18,7 @@ from ..store.dynos import list_dynos, set_dyno
 from ..store.formation import list_formation, set_process_type
 from ..store.releases import latest_release
 from ..store.vault import Vault
+from .note import note
 from .tell import tell
 
 
@@ -67,6 +68,7 @@ async def scale(
                 for dyno in await list_dynos(tx, app.id):
                     if dyno.type == change.type and dyno.size != after.size and dyno.retiring is None:
                         await set_dyno(tx, dyno.id, retiring="restart")
+            await note(tx, app, after, "update", now=now, by=by.id, was=known[change.type])
             known[change.type] = after
             await set_process_type(tx, after)
             told.append(f"{after.type}@{after.quantity}:{after.size}")

@@ -16,6 +16,7 @@ from ..core.release import Release
 from ..store.database import Database
 from ..store.dynos import TerminalWish, create_dyno, start_wish
 from ..store.vault import Vault
+from .note import note
 from .tell import tell
 
 
@@ -111,6 +112,7 @@ async def start_dyno(
     if is_new:
         async with db.transaction() as tx:
             await create_dyno(tx, dyno)
+            await note(tx, app, dyno, "create", now=dyno.created_at)
         extra: dict[str, str] = {}
         wish = TerminalWish()
     else:
