@@ -31,6 +31,7 @@ GOOD = RequestLine(
         ("sD", 200, "H15"),
         ("sQ", 503, "H11"),
         ("PH", 502, "H17"),
+        ("PH", 400, "H26"),
         ("PR", 400, "H26"),
         ("CR", 400, "H27"),
         ("CQ", 503, "H27"),
@@ -71,7 +72,7 @@ def test_a_timeout_names_its_code_first_and_sent_nothing() -> None:
     )
 
 
-@pytest.mark.parametrize("code", ["H10", "H11", "H14", "H20", "H80", "H81"])
+@pytest.mark.parametrize("code", ["H10", "H11", "H14", "H20", "H22", "H80", "H81", "H99"])
 def test_a_request_that_no_dyno_saw_leaves_the_dynos_fields_empty(code: str) -> None:
     text = router_line(replace(GOOD, code=code, dyno="", connect_ms=-1, service_ms=-1, status=503, sent_bytes=418))
     assert f'at={H_CODES[code][0]} code={code} desc="{H_CODES[code][1]}" method=' in text
@@ -84,8 +85,27 @@ def test_h18_and_h27_say_whose_socket_it_was() -> None:
     assert interrupted.startswith("sock=client at=warning code=H27") and "status=499" in interrupted
 
 
-def test_a_refused_request_keeps_the_status_its_visitor_saw() -> None:
-    assert "status=417" in router_line(replace(GOOD, code="H26", status=417))
+@pytest.mark.parametrize(
+    ("status", "dyno", "told"),
+    [
+        (417, "", 'cause="unsupported expect header value" method=GET path="/" host=a.example.com'),
+        (400, "", 'cause="bad header" method=GET path="/" host=a.example.com'),
+        (400, "web.1", 'cause="bad chunk" method=GET path="/" host=a.example.com'),
+    ],
+)
+def test_a_refused_request_keeps_the_status_its_visitor_saw_and_says_why(status: int, dyno: str, told: str) -> None:
+    text = router_line(replace(GOOD, code="H26", status=status, dyno=dyno))
+    assert f'code=H26 desc="Request Error" {told}' in text and f"status={status}" in text
+    assert ("connect=0ms service=1ms" if dyno else "dyno= connect= service= ") in text
+
+
+def test_a_restriction_names_what_was_too_large() -> None:
+    text = router_line(replace(GOOD, code="H25", detail="oversized cookie", status=502))
+    assert text.startswith('at=error code=H25 desc="HTTP restriction: oversized cookie" method=GET') and "status=502" in text
+
+
+def test_a_request_that_the_router_cut_has_no_status() -> None:
+    assert router_line(replace(GOOD, code="H24", sent_bytes=18)).endswith("service=1ms status= bytes=18 protocol=https")
 
 
 def test_steps_that_were_not_reached_are_empty() -> None:

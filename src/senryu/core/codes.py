@@ -9,7 +9,8 @@ from typing import Final
 
 from senryu.core.route import RequestLine
 
-# code -> (at, description, status). Wording is what users grep their logs for.
+# code -> (at, description, status; 0: none is told). Wording is what users grep their logs for.
+# H16 and H23 are retired, H31 and H32 are of endpoints shared between customers, H33 of HTTP/2 to dynos, H83 of planned degradation.
 H_CODES: Final[dict[str, tuple[str, str, int]]] = {
     "H10": ("error", "App crashed", 503),
     "H11": ("error", "Backlog too deep", 503),
@@ -23,8 +24,8 @@ H_CODES: Final[dict[str, tuple[str, str, int]]] = {
     "H20": ("error", "App boot timeout", 503),
     "H21": ("error", "Backend connection refused", 503),
     "H22": ("error", "Connection limit reached", 503),
-    "H24": ("error", "Forced close", 503),
-    "H25": ("error", "HTTP Restriction", 502),
+    "H24": ("error", "Forced close", 0),
+    "H25": ("error", "HTTP restriction", 502),
     "H26": ("error", "Request Error", 400),
     "H27": ("warning", "Client Request Interrupted", 499),
     "H28": ("warning", "Client Connection Idle", 499),
@@ -39,9 +40,7 @@ R12: Final = "Error R12 (Exit timeout) -> Process failed to exit within 30 secon
 R13: Final = "Error R13 (Attach error) -> Failed to attach to process"
 R14: Final = "Error R14 (Memory quota exceeded)"
 R15: Final = "Error R15 (Memory quota vastly exceeded)"
-R16: Final = (
-    "Error R16 (Detached) -> An attached process is not responding to SIGHUP after its external connection was closed."
-)
+R16: Final = "Error R16 (Detached) -> An attached process is not responding to SIGHUP after its external connection was closed."
 R17: Final = "Error R17 (Checksum error)"
 R99: Final = "Error R99 (Platform error) -> Failed to launch the dyno within 10 seconds"
 
@@ -69,10 +68,13 @@ _ENDINGS: Final[dict[str, str]] = {
     "PD": "H17",
 }
 _SWITCHING_PROTOCOLS: Final = 101
+_EXPECTATION_FAILED: Final = 417
+_BAD_REQUEST: Final = 400
 _SOCKETS: Final = {"H18": "backend", "H27": "client"}
 # These never reached a dyno: Heroku leaves dyno, times and bytes empty.
-_NOT_ROUTED: Final = frozenset({"H10", "H11", "H14", "H20", "H26", "H80", "H81", "H82"})
-_NOT_ANSWERED: Final = frozenset({"H12", "H13", "H17", "H19", "H21"})
+_NOT_ROUTED: Final = frozenset({"H10", "H11", "H14", "H20", "H22", "H80", "H81", "H82"})
+_MAYBE_ROUTED: Final = frozenset({"H26", "H99"})  # as far as there is a dyno to name
+_NOT_ANSWERED: Final = frozenset({"H12", "H13", "H17", "H19", "H21", "H25"})
 _AS_SENT: Final = frozenset({"H26"})  # 400 or 417, as the visitor saw it
 
 
@@ -84,6 +86,8 @@ def error_code(cause: str, status: int, given: str = "") -> str:
     if given:
         return given
     code = _ENDINGS.get(cause[:2], "")
+    if code == "H17" and status == _BAD_REQUEST:  # the router itself answers so when the visitor's body is what cannot be read
+        return "H26"
     if status == _SWITCHING_PROTOCOLS:
         return "H15" if cause[:2] in ("cD", "sD") else ""
     return code
@@ -100,12 +104,13 @@ def router_line(request: RequestLine) -> str:
     at, description, status = H_CODES.get(request.code, ("info", "", request.status))
     if request.code in _AS_SENT:
         status = request.status
-    routed = request.code not in _NOT_ROUTED
+    routed = bool(request.dyno) if request.code in _MAYBE_ROUTED else request.code not in _NOT_ROUTED
     sent = 0 if request.code in _NOT_ANSWERED else request.sent_bytes
     fields = [
         f"sock={_SOCKETS[request.code]}" if request.code in _SOCKETS else "",
         f"at={at}",
-        f'code={request.code} desc="{description}"' if description else "",
+        f'code={request.code} desc="{description}{_restriction(request)}"' if description else "",
+        f'cause="{_mistake(request)}"' if request.code == "H26" else "",
         f"method={_word(request.method)}",
         f'path="{_quotable(request.path)}"',
         f"host={_word(request.host)}",
@@ -114,11 +119,23 @@ def router_line(request: RequestLine) -> str:
         f"dyno={_word(request.dyno) if routed else ''}",
         f"connect={_ms(request.connect_ms) if routed else ''}",
         f"service={_ms(request.service_ms) if routed else ''}",
-        f"status={status}",
+        f"status={status or ''}",
         f"bytes={sent if routed else ''}",
         f"protocol={_word(request.protocol)}",
     ]
     return " ".join(field for field in fields if field)
+
+
+def _restriction(request: RequestLine) -> str:
+    """What of a response an H25 is about: `: oversized cookie`."""
+    return f": {request.detail}" if request.detail else ""
+
+
+def _mistake(request: RequestLine) -> str:
+    """What an H26 blames. A body is read once its dyno is chosen; everything before was the head."""
+    if request.status == _EXPECTATION_FAILED:
+        return "unsupported expect header value"
+    return "bad chunk" if request.dyno else "bad header"
 
 
 def _ms(value: int) -> str:

@@ -63,7 +63,8 @@ class Route:
 class RequestLine:
     """One finished request, told by the router, as values; `core.codes.router_line` makes Heroku's text of it.
 
-    Times are milliseconds, -1 when the step was not reached. `cause` is the router's own two-letter termination state.
+    Times are milliseconds, -1 when the step was not reached. `cause` is the router's own two-letter termination state; `detail` says
+    which of its restrictions an H25 broke.
     `position` orders lines within one run of the router and lets a reader go on where it stopped.
     """
 
@@ -84,6 +85,7 @@ class RequestLine:
     code: str
     cause: str
     tls: bool
+    detail: str = ""
 
 
 class Router(Protocol):

@@ -18,6 +18,7 @@ PLATFORM_HOSTS = ("api", "git", "dashboard")
 SMALL_BODY_BYTES = 16 * limits.KIB
 _BUFFER_BYTES = 32 * limits.KIB  # holds the whole header block of a request
 _CLOCK_STEP_MS = 50
+_OURS = "1:4 7:10"  # bc_err of a connection to a dyno for which the router or the machine lacked a file, memory or a port
 _HTML = "content-type text/html;charset=utf-8"
 
 # One JSON list a request. What a client chose goes through `json`, so that a line stays a line; request_log.py reads it.
@@ -57,7 +58,7 @@ global
   stats timeout 1h
   fd-hard-limit {2 * settings.max_connections}
   nbthread 1  # with more, threads that log at the same moment lose lines (2.6: 81 of 30,000 with two)
-  hard-stop-after {_ms(limits.PLATFORM_RESPONSE_TIMEOUT_S)}
+  hard-stop-after {_ms(settings.forced_close_s)}
   setenv SENRYU_APPS_MAP {settings.apps}
   setenv SENRYU_HOLD_MS {round(settings.boot_timeout_s * 1000)}
   setenv SENRYU_PLATFORM {settings.platform_socket}
@@ -224,7 +225,9 @@ def _app_defaults(settings: RouterSettings) -> str:
 {_page_variables(settings)}
   acl serves var(txn.mode) -m str serve
   acl has_dyno nbsrv gt 0
+  acl has_too_many be_conn gt {settings.app_connections}
   http-request set-var(txn.mode) str(held) if {{ var(txn.mode) -m str boot }} or serves !has_dyno
+  http-request set-var(txn.mode) str(full) if has_too_many or {{ var(txn.mode) -m str held }} {{ be_conn gt {settings.held_requests} }}
   http-request lua.hold if {{ var(txn.mode) -m str held }}
 {_answers(error, maintenance)}
   acl has_length req.hdr_cnt(content-length) gt 0
@@ -236,8 +239,24 @@ def _app_defaults(settings: RouterSettings) -> str:
   http-request wait-for-body time {_ms(settings.idle_timeout_s)} if has_length !streams
   http-request set-timeout server {first_byte} if streams
   http-response deny deny_status 502 unless {{ status ge 100 }}
-  http-response set-var(txn.answered) bool(1)
-  http-after-response set-status 503 if {{ status 500 502 504 }} !{{ var(txn.answered) -m found }}
+{_OVERSIZED}  http-response set-var(txn.answered) bool(1)
+  http-after-response set-var(txn.code) str(H99) if {{ bc_err {_OURS} }} !{{ var(txn.answered) -m found }}
+  http-after-response set-status 503 if {{ status 500 502 504 }} !{{ var(txn.answered) -m found }} !{{ var(txn.code) -m beg H25 }}
+"""
+
+
+# No fetch gives the reason phrase: it is what is left of the whole (in HAProxy's own form: 32 bytes and one of each header's separators
+# less than on the wire) without headers and body. Most responses are smaller than any limit and cost one comparison.
+_COOKIE, _STATUS_LINE = limits.RESPONSE_COOKIE_MAX_BYTES, limits.RESPONSE_STATUS_LINE_MAX_BYTES
+_OVERSIZED = f"""  acl is_large res.len gt {min(_COOKIE, _STATUS_LINE)}
+  acl is_large_cookie res.fhdr(set-cookie) -m len gt {_COOKIE}
+  http-response set-var(txn.code) "str(H25 oversized cookie)" if is_large is_large_cookie
+  http-response set-var(txn.names) res.fhdr_cnt,mul(4) if is_large
+  http-response set-var(txn.headers) res.hdrs,length,sub(txn.names) if is_large
+  http-response set-var(txn.body) res.body_len if is_large
+  acl is_long_line res.len,sub(txn.headers),sub(txn.body) gt {_STATUS_LINE + len("HTTP/1.1") + 9}
+  http-response set-var(txn.code) "str(H25 oversized status line)" if is_large is_long_line
+  http-response deny deny_status 502 if is_large {{ var(txn.code) -m beg H25 }}
 """
 
 
@@ -265,6 +284,8 @@ def _answers(error: str, maintenance: str) -> str:
         ("stopped", "H14", error),
         ("crashed", "H10", error),
         ("late", "H20", error),
+        ("lost", "H99", error),
+        ("full", "H22", error),
         ("held", "H27", error),  # still: the visitor left
     )
     lines = [

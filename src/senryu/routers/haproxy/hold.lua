@@ -15,6 +15,14 @@ local function now_ms()
   return now.sec * 1000 + now.usec // 1000
 end
 
+local function platform_is_there()
+  local socket = core.tcp()
+  socket:settimeout(1)
+  local is_there = socket:connect("unix@" .. platform)
+  socket:close()
+  return is_there
+end
+
 core.register_action("hold", { "http-req" }, function(txn)
   local slot = txn:get_var("txn.slot")
   local asked_for = string.match(txn:get_var("txn.app"), "^[^:]*:(.*)")
@@ -32,17 +40,13 @@ core.register_action("hold", { "http-req" }, function(txn)
     end
     core.msleep(LOOK_EVERY_MS)
   until now_ms() >= until_ms
-  txn:set_var("txn.mode", "late")
+  txn:set_var("txn.mode", platform_is_there() and "late" or "lost") -- who is not there starts nothing
 end)
 
 core.register_action("await_platform", { "http-req" }, function(txn)
   local until_ms = now_ms() + PLATFORM_MS
   repeat
-    local socket = core.tcp()
-    socket:settimeout(1)
-    local is_there = socket:connect("unix@" .. platform)
-    socket:close()
-    if is_there then
+    if platform_is_there() then
       return
     end
     core.msleep(LOOK_EVERY_MS)

@@ -27,6 +27,7 @@ def request_line(raw: bytes, position: int) -> RequestLine | None:
 
 def _line(fields: list[str], position: int) -> RequestLine:
     at, app, method, path, host, request_id, fwd, server, *numbers, cause, tls, code = ("" if f in _ABSENT else f for f in fields)
+    code, _, detail = code.partition(" ")
     queue_ms, connect_ms, _first_byte_ms, active_ms, headers_ms, status, sent_bytes = (int(number) for number in numbers)
     return RequestLine(
         position=position,
@@ -46,4 +47,5 @@ def _line(fields: list[str], position: int) -> RequestLine:
         code=error_code(cause, status, code),
         cause=cause,
         tls=tls == "1",
+        detail=detail,
     )

@@ -19,7 +19,9 @@ class RouterSettings:
     """One router's settings; times are seconds.
 
     `home` is the platform's home; `listen` are IP addresses both ports are bound on; `slots` is how many apps fit before the
-    configuration must grow; `dyno_requests` is how many requests one dyno works on at once, the others queue.
+    configuration must grow; `dyno_requests` is how many requests one dyno works on at once, the others queue; `app_connections` is
+    how many requests of one app may be under way, `held_requests` how many of them before it has a dyno (H22 above);
+    `forced_close_s` is how long a router that is replaced lets its connections go on (H24 then).
     Raises Invalid for a home whose path HAProxy or the kernel could not take.
     """
 
@@ -31,12 +33,15 @@ class RouterSettings:
     slots: int = 128
     max_connections: int = 8192
     dyno_requests: int = limits.REQUESTS_PER_DYNO
+    app_connections: int = limits.CONNECTIONS_PER_APP_MAX
+    held_requests: int = limits.HELD_REQUESTS_PER_APP_MAX
     first_byte_timeout_s: float = limits.FIRST_BYTE_TIMEOUT_S
     idle_timeout_s: float = limits.IDLE_TIMEOUT_S
     connect_timeout_s: float = limits.CONNECT_TIMEOUT_S
     boot_timeout_s: float = limits.BOOT_QUEUE_TIMEOUT_S
     header_timeout_s: float = limits.REQUEST_HEADER_TIMEOUT_S
     platform_wait_s: float = limits.PLATFORM_RESTART_S
+    forced_close_s: float = limits.PLATFORM_RESPONSE_TIMEOUT_S
 
     def __post_init__(self) -> None:
         longest = len(str(self.socket)) + len(".12345678.tmp")  # HAProxy binds under a longer name first
