@@ -26,7 +26,7 @@ structlog.configure(processors=[structlog.processors.format_exc_info, structlog.
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file at the newest schema, to be copied: migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("schema") / "empty.db"
-    asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
+    asyncio.run(migrate(f"sqlite:///{path}"))
     return path
 
 

@@ -8,7 +8,6 @@ import io
 import shutil
 import ssl
 import tarfile
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -69,11 +68,6 @@ async def eventually(is_so: Callable[[], Awaitable[Any] | Any], what: str = "") 
             return answer
         assert monotonic() < deadline, f"never came: {what or is_so}"
         await asyncio.sleep(0.01)
-
-
-async def database_threads_ended() -> None:
-    """Waits for the threads of connections whose user was cancelled: they answer to the event loop, which must still be there."""
-    await eventually(lambda: not [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name])
 
 
 class StoryClock:
@@ -393,4 +387,3 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
             yield house
         finally:
             await house.supervisor.__aexit__()
-    await database_threads_ended()

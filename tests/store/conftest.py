@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from house import database_threads_ended
 from postgres import emptied
 from senryu.core.account import Account
 from senryu.core.app import App
@@ -32,13 +31,12 @@ async def db(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Pat
     """An empty database of each kind."""
     if request.param == "sqlite":
         shutil.copyfile(empty_database, tmp_path / "senryu.db")
-        database = Database(f"sqlite+aiosqlite:///{tmp_path}/senryu.db")
+        database = Database(f"sqlite:///{tmp_path}/senryu.db")
     else:
         database = Database(request.getfixturevalue("postgres_url"))
         await emptied(database)
     yield database
     await database.close()
-    await database_threads_ended()
 
 
 @pytest.fixture

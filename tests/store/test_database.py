@@ -14,12 +14,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select
 
-from house import database_threads_ended
 from senryu.core.errors import Conflict, Unavailable
 from senryu.store.accounts import count_accounts, create_account
 from senryu.store.apps import lock_app, update_app
 from senryu.store.database import Database
-from senryu.store.migrate import migrate
+from senryu.store.migrate import migrate, on_connection
 from senryu.store.releases import append_release, list_releases
 from senryu.store.tables import accounts, metadata, stacks
 from senryu.store.vault import Vault
@@ -101,8 +100,7 @@ async def test_migrations_make_exactly_the_tables_there_are(db: Database) -> Non
         context = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": metadata})
         return list(compare_metadata(context, metadata))
 
-    async with db.reading() as tx:
-        assert await tx.run_sync(differences) == []
+    assert await on_connection(db.url, differences) == []
 
 
 async def test_migrating_again_changes_nothing(db: Database, rows: Rows) -> None:
@@ -112,7 +110,7 @@ async def test_migrating_again_changes_nothing(db: Database, rows: Rows) -> None
 
 
 async def test_a_database_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    silent = (f"postgresql+asyncpg://x@/x?host={tmp_path}", "postgresql+asyncpg://x@127.0.0.1:1/x", f"sqlite+aiosqlite:///{tmp_path}/no/db")
+    silent = (f"postgresql+asyncpg://x@/x?host={tmp_path}", "postgresql+asyncpg://x@127.0.0.1:1/x", f"sqlite:///{tmp_path}/no/db")
     for url in silent:
         missing = Database(url)
         for opened in (missing.transaction, missing.reading):
@@ -120,7 +118,6 @@ async def test_a_database_that_is_not_there_is_said_so(tmp_path: Path) -> None:
                 async with opened():
                     pass
         await missing.close()
-    await database_threads_ended()
 
 
 WRITER = """

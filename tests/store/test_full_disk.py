@@ -12,7 +12,7 @@ from senryu.store.database import Database
 
 
 async def test_a_full_disk_is_told_as_one_and_nothing_is_changed(tmp_path: Path) -> None:
-    db = Database(f"sqlite+aiosqlite:///{tmp_path / 'db'}")
+    db = Database(f"sqlite:///{tmp_path / 'db'}")
     async with db.transaction() as tx:
         await tx.execute(text("CREATE TABLE things (what TEXT)"))
     with pytest.raises(Unavailable, match="disk is full"):

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+
+T = TypeVar("T")
 
 
 def _configuration() -> Config:
@@ -23,7 +26,7 @@ def _configuration() -> Config:
     return config
 
 
-def _upgrade(connection: Any) -> None:
+def _upgrade(connection: Connection) -> None:
     config = _configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -31,10 +34,24 @@ def _upgrade(connection: Any) -> None:
 
 async def migrate(url: str) -> None:
     """Upgrades the database at `url`, making it when it is a new SQLite file."""
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(_upgrade)
-    await engine.dispose()
+    await on_connection(url, _upgrade)
+
+
+async def on_connection(url: str, work: Callable[[Connection], T]) -> T:
+    """What `work` gives, done in one transaction of a connection to the database at `url`."""
+    if url.startswith("sqlite"):
+        engine = create_engine(make_url(url).set(drivername="sqlite"))
+        with engine.begin() as connection:
+            done = work(connection)
+        engine.dispose()
+        return done
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    server = create_async_engine(url)
+    async with server.begin() as open_connection:
+        done = await open_connection.run_sync(work)
+    await server.dispose()
+    return done
 
 
 def main() -> int:
