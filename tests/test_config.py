@@ -31,7 +31,7 @@ def test_the_home_is_found_by_flag_or_environment_and_is_absolute(tmp_path: Path
 def test_what_follows_from_others_follows(tmp_path: Path) -> None:
     found = settings({"home": tmp_path, "tls_port": 443, "port": 80, "domain": "apps.example.com", "default_size": "basic"}, {})
     assert found.rendezvous_port == 1443
-    assert found.database_url == f"sqlite+aiosqlite:///{tmp_path}/db/senryu.db"
+    assert found.database_url == f"sqlite:///{tmp_path}/db/senryu.db"
     assert found.default_size == "Basic"
     assert found.web_url("x") == "http://x.apps.example.com/"
     assert settings({"home": tmp_path, "tls_port": 65000}, {}).rendezvous_port == 64000

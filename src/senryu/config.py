@@ -31,6 +31,7 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "database_url": ("SENRYU_DATABASE_URL", "", "SQLAlchemy URL; empty: SQLite below the home"),
     "default_size": ("SENRYU_DEFAULT_SIZE", "Standard-1X", "dyno size of new process types"),
     "allow_private_drains": ("SENRYU_ALLOW_PRIVATE_DRAINS", False, "whether log drains may lead into private networks and to this machine"),
+    "allow_private_webhooks": ("SENRYU_ALLOW_PRIVATE_WEBHOOKS", False, "the same of webhooks"),
     "slots": ("SENRYU_ROUTER_SLOTS", 128, "apps the router has room for without a reload"),
 }
 
@@ -48,6 +49,7 @@ class Settings:
     database_url: str
     default_size: str
     allow_private_drains: bool
+    allow_private_webhooks: bool
     slots: int
 
     @property
@@ -143,4 +145,4 @@ def explained(flags: Mapping[str, Any], wanted: Settings, environment: Mapping[s
 
 def default_database_url(home: Path) -> str:
     """SQLite below the home."""
-    return f"sqlite+aiosqlite:///{home}/db/senryu.db"
+    return f"sqlite:///{home}/db/senryu.db"
