@@ -56,7 +56,8 @@ ALLOWED: Final = tuple(sorted({name for group in (_FILES, _MEMORY, _PROCESSES, _
 
 _NEW_NAMESPACES: Final = 0x7E020000  # every CLONE_NEW… flag clone(2) takes
 _PERSONALITIES: Final = (0x0, 0x8, 0x20000, 0x20008, 0x40000, 0xFFFFFFFF)
-_FAMILIES: Final = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+_FAMILIES: Final = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
+_NETLINK_ROUTE: Final = 0
 _ENOSYS, _EPERM = 38, 1
 
 
@@ -80,8 +81,10 @@ def profile() -> dict[str, Any]:
 
 
 def _sockets(allow: str) -> list[dict[str, Any]]:
-    """socket(2) for local, IPv4, IPv6 and netlink sockets; the other families reach kernel code a dyno has no use for."""
-    return [{"names": ["socket"], "action": allow, "args": [_is(0, family)]} for family in _FAMILIES]
+    """socket(2) for local, IPv4, IPv6 and route (getifaddrs(3)) sockets; the others reach kernel code a dyno has no use for."""
+    netlink = [_is(0, socket.AF_NETLINK), _is(2, _NETLINK_ROUTE)]
+    wanted = [*([_is(0, family)] for family in _FAMILIES), netlink]
+    return [{"names": ["socket"], "action": allow, "args": arguments} for arguments in wanted]
 
 
 def _is(index: int, value: int) -> dict[str, Any]:
