@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-PEOPLE = ("owner", "collaborator", "operator", "stranger", "nobody", "bad token", "expired token")
+PEOPLE = ("owner", "collaborator", "operator", "stranger", "nobody", "bad token", "expired token", "revoked token")
+_NO_TOKEN = dict.fromkeys(("nobody", "bad token", "expired token", "revoked token"), 401)
 
 # What each kind of route answers people who are not let through; who is not named is let through.
 REFUSALS: dict[str, dict[str, int]] = {
     "public": {},
-    "account": {"nobody": 401, "bad token": 401, "expired token": 401},
-    "member": {"nobody": 401, "bad token": 401, "expired token": 401, "operator": 404, "stranger": 404},
-    "owner": {"nobody": 401, "bad token": 401, "expired token": 401, "operator": 404, "stranger": 404, "collaborator": 403},
-    "operator": {"nobody": 401, "bad token": 401, "expired token": 401, "owner": 403, "stranger": 403, "collaborator": 403},
+    "account": _NO_TOKEN,
+    "member": {**_NO_TOKEN, "operator": 404, "stranger": 404},
+    "owner": {**_NO_TOKEN, "operator": 404, "stranger": 404, "collaborator": 403},
+    "operator": {**_NO_TOKEN, "owner": 403, "stranger": 403, "collaborator": 403},
     "ticket": {"nobody": 401},
     "signed": dict.fromkeys(PEOPLE, 404),
 }
@@ -84,10 +85,9 @@ NOT_HERE_YET = (
     *(_row("account", method, "/addon-attachments/{addon}", 404, addon="x") for method in ("GET", "DELETE")),
     *(_row("account", "GET", "/addon-services/{service}" + part, 404, service="x") for part in ("", "/plans")),
     *(_row("account", "POST", f"/actions/{kind}/resolve", 404, {}) for kind in ("addons", "addon-attachments")),
-    *(_row("account", "POST", f"/{kind}", 422, {}) for kind in "teams teams/apps spaces telemetry-drains".split()),
-    *(_row("account", "GET", "/teams/{team}" + part, 404, team="x", part="members") for part in ("", "/{part}")),
-    *(_row("account", method, "/teams/{team}/members", 404, team="x") for method in ("PUT", "PATCH")),
+    *(_row("account", "POST", f"/{kind}", 422, {}) for kind in "spaces telemetry-drains".split()),
     *(_row("account", "GET", "/spaces/{space}" + part, 404, space="x", part="nat") for part in ("", "/{part}")),
+    *(_row("account", method, "/spaces/{space}", 404, space="x") for method in ("PATCH", "DELETE")),
     *(_row("account", "GET", "/pipelines/{pipeline}" + part, 404, pipeline="x", part="repo") for part in ("", "/{part}")),
     *(
         _row("account", "POST", f"/{kind}", 422, {})
@@ -97,6 +97,35 @@ NOT_HERE_YET = (
     _row("account", "GET", "/api/v2", 404),  # the app is the user name of these two
     _row("account", "PUT", "/api/v2/{dyno}", 404, dyno="web.1"),
     _row("ticket", "GET", "/auth/cli/{id}", 404, id="junk"),
+)
+_MEMBER = {"email": "x@example.com", "role": "member"}
+TEAMS = (
+    _row("account", "POST", "/teams", 422, {}),
+    _row("account", "GET", "/teams/permissions", 200),
+    *(_row("account", method, "/teams/{team}", 404, {}, team="xxx") for method in ("GET", "PATCH", "DELETE")),
+    *(
+        _row("account", "GET", "/teams/{team}/" + part, 404, team="xxx")
+        for part in "members features invitations addons usage apps".split()
+    ),
+    *(_row("account", method, "/teams/{team}/members", 404, _MEMBER, team="xxx") for method in ("PUT", "PATCH")),
+    _row("account", "DELETE", "/teams/{team}/members/{email}", 404, team="xxx", email="x@example.com"),
+    _row("account", "GET", "/teams/{team}/features/{feature}", 404, team="xxx", feature="x"),
+    _row("account", "PUT", "/teams/{team}/invitations", 404, team="xxx"),
+    _row("account", "GET", "/teams/apps", 200),
+    _row("account", "POST", "/teams/apps", 201, {}),
+    _row("member", "GET", "/teams/apps/{app}", 200),
+    _row("owner", "PATCH", "/teams/apps/{app}", 200, {}),
+    _row("member", "GET", "/teams/apps/{app}/collaborators", 200),
+    _row("member", "GET", "/teams/apps/{app}/collaborators/{email}", 404, email="nobody@example.com"),
+    _row("member", "POST", "/teams/apps/{app}/collaborators", 422, {}),
+    _row("owner", "PATCH", "/teams/apps/{app}/collaborators/{email}", 422, {"permissions": ["fly"]}, email="nobody@example.com"),
+    _row("owner", "DELETE", "/teams/apps/{app}/collaborators/{email}", 404, email="nobody@example.com"),
+    _row("account", "GET", "/account/app-transfers", 200),
+    _row("account", "POST", "/account/app-transfers", 422, {}),
+    *(
+        _row("account", method, "/account/app-transfers/{transfer}", 404, {"state": "declined"}, transfer=_NONE)
+        for method in ("GET", "PATCH", "DELETE")
+    ),
 )
 MATRIX = (
     _row("public", "GET", "/senryu/health", 200),
@@ -127,6 +156,7 @@ MATRIX = (
     *(_row("account", "GET", f"/{kind}", 200) for kind in "spaces teams addons addon-attachments addon-services pipelines".split()),
     *FEATURES_KEYS_CLIENTS,
     *NOT_HERE_YET,
+    *TEAMS,
     _row("operator", "POST", "/senryu/invitations", 201, {"email": "guest@example.com"}),
     _row("operator", "PATCH", "/senryu/registration", 200, {"open": False}),
     _row("operator", "POST", "/senryu/stacks", 201, {"name": "other", "source": "/srv/other"}),

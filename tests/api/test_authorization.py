@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import httpx
 import pytest
 import pytest_asyncio
@@ -12,6 +14,7 @@ from senryu.api.auth import permits
 from senryu.api.front_door import ROUTERS, _own
 
 from .matrix import MATRIX, PEOPLE, REFUSALS, Row
+from .reach import NARROWEST, PERMISSION, SCOPES_FROM
 
 
 def test_every_route_of_the_application_is_in_the_matrix() -> None:
@@ -33,6 +36,8 @@ async def people(house: House) -> dict[str, httpx.AsyncClient]:
     guests = {who: (await house.person(f"{who}@example.com")).client for who in ("collaborator", "stranger")}
     await house.client.post("/apps/shared/collaborators", json={"user": "collaborator@example.com"})
     expired = await house.person("expired@example.com", expires_in_s=60)
+    revoked = await house.person("revoked@example.com")
+    assert (await revoked.client.delete("/oauth/sessions/~")).status_code == 200
     house.clock.advance(61)
     return {
         "owner": house.client,
@@ -40,6 +45,7 @@ async def people(house: House) -> dict[str, httpx.AsyncClient]:
         "nobody": house.anyone(),
         "bad token": house.anyone("HRKU-no-such-token"),
         "expired token": expired.client,
+        "revoked token": revoked.client,
         **guests,
     }
 
@@ -61,6 +67,83 @@ async def test_everyone_gets_what_the_matrix_says(house: House, people: dict[str
         if answer.status_code >= 400:
             assert {"id", "message"} <= answer.json().keys()
     assert not wrong, "\n".join(wrong)
+
+
+TEAM: dict[str, tuple[str | None, list[str] | None, set[str]]] = {
+    "admin": ("admin", None, {"view", "deploy", "operate", "manage"}),
+    "member": ("member", None, {"view"}),
+    "member who joined": ("member", ["deploy", "operate"], {"view", "deploy", "operate"}),
+    "viewer": ("viewer", None, {"view"}),
+    "collaborator who deploys": (None, ["deploy"], {"view", "deploy"}),
+    "collaborator who operates": (None, ["operate"], {"view", "operate"}),
+    "collaborator who manages": (None, ["manage", "deploy", "operate"], {"view", "deploy", "operate", "manage"}),
+}
+
+
+def _expected_in_team(row: Row, held: set[str]) -> int:
+    if row.kind in ("member", "owner"):
+        return row.answer if PERMISSION[f"{row.method} {row.route}"] in held and (row.kind == "member" or "manage" in held) else 403
+    return REFUSALS[row.kind].get("stranger", row.answer)
+
+
+@pytest.mark.parametrize("who", TEAM)
+async def test_every_role_of_a_team_gets_what_the_matrix_says(house: House, who: str) -> None:
+    await house.client.post("/teams", json={"name": "acme"})
+    assert (await house.client.post("/teams/apps", json={"name": "shared", "team": "acme"})).status_code == 201
+    role, given, held = TEAM[who]
+    person = await house.person("somebody@example.com")
+    await house.person("stranger@example.com")
+    if role:
+        await house.client.put("/teams/acme/members", json={"email": "somebody@example.com", "role": role})
+    if given:
+        body = {"user": "somebody@example.com", "permissions": given}
+        assert (await house.client.post("/teams/apps/shared/collaborators", json=body)).status_code == 201
+    await house.deploy("shared")
+    await house.settle("shared")
+    wrong = []
+    for row in MATRIX:
+        path = row.path.replace("collaborators/owner@example.com", "collaborators/acme@herokumanager.com")
+        answer = await person.client.request(row.method, path, json=row.body)
+        if answer.status_code != _expected_in_team(row, held):
+            wrong.append(f"{row.method} {path}: {answer.status_code} instead of {_expected_in_team(row, held)}: {answer.text[:200]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_route_says_which_permission_and_which_scope_it_needs() -> None:
+    assert PERMISSION.keys() == {f"{row.method} {row.route}" for row in MATRIX}
+    assert set(PERMISSION.values()) == {"-", "view", "deploy", "operate", "manage"}
+    for row in MATRIX:
+        assert (PERMISSION[f"{row.method} {row.route}"] == "-") == (row.kind not in ("member", "owner")), row.route
+
+
+@pytest.mark.parametrize("scope", [scope for scope in SCOPES_FROM if scope != "global"])
+async def test_a_token_reaches_as_far_as_its_scope(house: House, scope: str) -> None:
+    await house.create("shared")
+    await house.deploy("shared")
+    await house.settle("shared")
+    made = await house.client.post("/oauth/authorizations", json={"scope": [scope]})
+    narrow = house.anyone(made.json()["access_token"]["token"])
+    wrong = []
+    for row in MATRIX:
+        narrowest = NARROWEST[f"{row.method} {row.route}"]
+        if narrowest == "-" or scope in SCOPES_FROM[narrowest]:
+            continue
+        header = made.json()["access_token"]["token"]
+        client = house.anyone(header=_basic("shared", header)) if row.route.startswith("/api/v2") else narrow
+        answer = await client.request(row.method, row.path, json=row.body)
+        if answer.status_code != 403 or "scope" not in answer.json()["message"]:
+            wrong.append(f"{row.method} {row.path}: {answer.status_code} with the scope {scope}: {answer.text[:200]}")
+    assert not wrong, "\n".join(wrong)
+    # What it does reach is not refused for its scope.
+    for row in MATRIX:
+        narrowest = NARROWEST[f"{row.method} {row.route}"]
+        if row.method == "GET" and narrowest != "-" and scope in SCOPES_FROM[narrowest] and not row.route.startswith("/api/v2"):
+            answer = await narrow.request(row.method, row.path)
+            assert answer.status_code == row.answer or answer.status_code == 404, (row.path, answer.text)
+
+
+def _basic(user: str, token: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode()
 
 
 async def test_an_app_one_may_not_know_of_looks_like_one_there_is_not(house: House, people: dict[str, httpx.AsyncClient]) -> None:
@@ -116,8 +199,8 @@ async def test_fields_nobody_may_choose_are_not_taken(house: House) -> None:
 
 async def test_a_collaborator_may_leave_and_is_out_at_once(house: House, people: dict[str, httpx.AsyncClient]) -> None:
     guest = people["collaborator"]
-    assert [app["name"] for app in (await guest.get("/apps")).json()] == ["shared"]
-    assert (await guest.get("/users/~/apps")).json() == []
+    for path in ("/apps", "/users/~/apps"):
+        assert [app["name"] for app in (await guest.get(path)).json()] == ["shared"]
     assert (await guest.delete("/apps/shared/collaborators/collaborator@example.com")).status_code == 200
     assert (await guest.get("/apps/shared")).status_code == 404
     assert (await house.client.delete("/apps/shared/collaborators/owner@example.com")).status_code == 422

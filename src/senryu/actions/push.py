@@ -11,6 +11,7 @@ from ..core.account import Account
 from ..core.app import App
 from ..core.clock import Clock
 from ..core.errors import Forbidden, NotFound
+from ..core.permission import Permission
 from ..core.release import Release
 from ..core.slug import BlobStore
 from ..core.source import Source
@@ -29,7 +30,7 @@ async def authorize_push(app_name: str, token: str, *, db: Database, clock: Cloc
     if not {"global", "write", "write-protected"} & set(authorization.scope):
         raise Forbidden("This token may not push or fetch code; use one with the scope `global` or `write`.")
     async with db.reading() as tx:
-        return await app_for(tx, account, app_name), account
+        return await app_for(tx, account, app_name, needs=Permission.DEPLOY), account
 
 
 async def push(

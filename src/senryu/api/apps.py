@@ -15,13 +15,15 @@ from ..actions.create import change, create
 from ..actions.destroy import destroy
 from ..core.account import Account
 from ..core.app import App
-from ..core.errors import Forbidden, NotFound
+from ..core.errors import NotFound
 from ..core.stack import HOST
+from ..core.team import Team
 from ..platform import Platform
 from ..store.accounts import find_accounts
 from ..store.apps import list_apps
 from ..store.stacks import list_stacks
-from .auth import AppDep, Caller, CallerDep, OwnedAppDep, PlatformDep
+from ..store.teams import find_teams
+from .auth import AppDep, CallerDep, OwnedAppDep, PlatformDep, owned_app
 from .body import flag, json_body, named, text
 from .links import origin
 from .parts import clearing, iso, waking
@@ -37,9 +39,10 @@ def stack_id(name: str) -> str:
     return str(uuid5(_STACKS, name))
 
 
-def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str] | None = None) -> dict[str, Any]:
+def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str], team: Team | None = None) -> dict[str, Any]:
     """The schema's `app`, with the fields clients read beyond it."""
-    ids = {HOST: stack_id(HOST), **(stacks or {})}
+    ids = {HOST: stack_id(HOST), **stacks}
+    of_team = {"id": str(team.id), "name": team.name} if team else None
     return {
         "acm": False,
         "archived_at": None,
@@ -51,11 +54,11 @@ def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str] |
         "git_url": f"{origin(platform)}/{app.name}.git",
         "id": str(app.id),
         "internal_routing": None,
-        "locked": False,
+        "locked": app.is_locked,
         "maintenance": app.is_maintenance,
         "name": app.name,
-        "organization": None,
-        "owner": {"email": owner.email, "id": str(owner.id)},
+        "organization": of_team,
+        "owner": {"email": team.address, "id": str(team.id)} if team else {"email": owner.email, "id": str(owner.id)},
         "process_tier": "production",
         "region": {"id": REGION["id"], "name": REGION["name"]},
         "released_at": iso(app.released_at),
@@ -63,39 +66,36 @@ def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str] |
         "slug_size": app.slug_size_bytes,
         "space": None,
         "stack": {"id": ids.get(app.stack, stack_id(app.stack)), "name": app.stack},
-        "team": None,
+        "team": of_team,
         "updated_at": iso(app.updated_at),
         "web_url": platform.settings.web_url(app.name),
     }
 
 
-async def _owners(apps: list[App], platform: Platform) -> tuple[dict[UUID, Account], dict[str, str]]:
-    async with platform.db.reading() as tx:
-        owners = await find_accounts(tx, {app.owner_id for app in apps})
-        return owners, {stack.name: str(stack.id) for stack in await list_stacks(tx)}
-
-
 async def shown_all(apps: list[App], platform: Platform) -> list[dict[str, Any]]:
     """Each as `shown` gives it."""
-    owners, stacks = await _owners(apps, platform)
-    return [shown(app, owners[app.owner_id], platform, stacks) for app in apps]
+    async with platform.db.reading() as tx:
+        owners = await find_accounts(tx, {app.owner_id for app in apps})
+        teams = await find_teams(tx, {app.team_id for app in apps if app.team_id})
+        stacks = {stack.name: str(stack.id) for stack in await list_stacks(tx)}
+    return [shown(app, owners[app.owner_id], platform, stacks, teams.get(app.team_id) if app.team_id else None) for app in apps]
 
 
-async def _one(app: App, platform: Platform) -> dict[str, Any]:
-    owners, stacks = await _owners([app], platform)
-    return shown(app, owners[app.owner_id], platform, stacks)
+async def shown_one(app: App, platform: Platform) -> dict[str, Any]:
+    """As `shown` gives it."""
+    return (await shown_all([app], platform))[0]
 
 
 @router.get("/apps")
 @router.get("/users/{user}/apps")
 async def index(request: Request, caller: CallerDep, platform: PlatformDep, user: str = "~") -> JSONResponse:
-    """List: the apps the account owns or works on; under `/users/~` those it owns."""
+    """List: the apps the account owns or works on; under `/users/~` without those of teams."""
     if user not in ("~", caller.account.email, str(caller.account.id)):
         raise NotFound("Couldn't find that user.")
     async with platform.db.reading() as tx:
         apps = await list_apps(tx, caller.account.id)
     if request.url.path != "/apps":
-        apps = [app for app in apps if app.owner_id == caller.account.id]
+        apps = [app for app in apps if app.team_id is None]
     return listed(request, await shown_all(apps, platform), fields=("id", "name", "updated_at"))
 
 
@@ -105,21 +105,22 @@ async def create_app(request: Request, caller: CallerDep, platform: PlatformDep)
     body = await json_body(request)
     name, stack = text(body, "name", most=100), named(body, "stack")
     app = await create(name, by=caller.account, stack=stack, vault=platform.vault, **waking(platform))
-    return JSONResponse(await _one(app, platform), 201)
+    return JSONResponse(await shown_one(app, platform), 201)
 
 
 @router.get("/apps/{app}")
 async def info(app: AppDep, platform: PlatformDep) -> JSONResponse:
     """Info."""
-    return JSONResponse(await _one(app, platform))
+    return JSONResponse(await shown_one(app, platform))
 
 
 @router.patch("/apps/{app}")
 async def update(request: Request, app: AppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
-    """Update: the name (owner only), maintenance, the stack of the next build."""
+    """Update: the name (who manages it only), maintenance, the stack of the next build."""
     body = await json_body(request)
     name = text(body, "name", most=100)
-    _owner_renames(app, caller, name)
+    if name is not None:
+        await owned_app(str(app.id), caller, platform)
     changed = await change(
         app,
         by=caller.account,
@@ -128,17 +129,13 @@ async def update(request: Request, app: AppDep, caller: CallerDep, platform: Pla
         build_stack=named(body, "build_stack"),
         **waking(platform),
     )
-    return JSONResponse(await _one(changed, platform))
-
-
-def _owner_renames(app: App, caller: Caller, name: str | None) -> None:
-    if name is not None and app.owner_id != caller.account.id:
-        raise Forbidden(f"Only the owner of {app.name} may rename it; ask them.", app=app.name)
+    return JSONResponse(await shown_one(changed, platform))
 
 
 @router.delete("/apps/{app}")
-async def delete(app: OwnedAppDep, platform: PlatformDep) -> JSONResponse:
+async def delete(app: OwnedAppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Delete."""
-    answer = await _one(app, platform)
-    await destroy(app, vault=platform.vault, supervision=platform.supervision, clock=platform.clock, **clearing(platform))
+    answer = await shown_one(app, platform)
+    by, clock = caller.account, platform.clock
+    await destroy(app, by=by, vault=platform.vault, supervision=platform.supervision, clock=clock, **clearing(platform))
     return JSONResponse(answer)

@@ -18,6 +18,7 @@ from ..core.account import Account, Authorization
 from ..core.app import App
 from ..core.errors import Forbidden, RateLimited, Unauthorized
 from ..core.limits import API_CALLS_PER_HOUR
+from ..core.permission import Permission, needed
 from ..platform import Platform
 
 
@@ -94,7 +95,7 @@ def permits(scope: Sequence[str], method: str, path: str) -> bool:
     """
     if "global" in scope or path == "/oauth/sessions/~":
         return True
-    reads = method in ("GET", "HEAD")
+    reads = method in ("GET", "HEAD") or path == "/filters/apps"
     if path in ("/account", "/users/~"):
         return reads
     if path.startswith(("/account", "/oauth/", "/senryu/")):
@@ -111,16 +112,16 @@ CallerDep = Annotated[Caller, Depends(caller)]
 PlatformDep = Annotated[Platform, Depends(platform_of)]
 
 
-async def member_app(app: str, caller: CallerDep, platform: PlatformDep) -> App:
-    """The app in the path, for its owner and collaborators. Raises: NotFound."""
+async def member_app(app: str, request: Request, caller: CallerDep, platform: PlatformDep) -> App:
+    """The app in the path, for those who have the permission the call needs. Raises: NotFound, Forbidden."""
     async with platform.db.reading() as tx:
-        return await app_for(tx, caller.account, app)
+        return await app_for(tx, caller.account, app, needs=needed(request.method, request.url.path))
 
 
 async def owned_app(app: str, caller: CallerDep, platform: PlatformDep) -> App:
-    """The app in the path, for its owner alone. Raises: NotFound, Forbidden."""
+    """The app in the path, for those who manage it: its owner alone, or a team's admins. Raises: NotFound, Forbidden."""
     async with platform.db.reading() as tx:
-        return await app_for(tx, caller.account, app, as_owner=True)
+        return await app_for(tx, caller.account, app, needs=Permission.MANAGE)
 
 
 async def operator(caller: CallerDep) -> Caller:

@@ -13,6 +13,7 @@ from ..actions.authenticate import authenticate
 from ..core.app import App
 from ..core.dyno import DynoState
 from ..core.errors import Forbidden, Invalid
+from ..core.permission import Permission
 from ..platform import Platform
 from ..store.dynos import list_dynos
 from .auth import PlatformDep, credentials, permits
@@ -27,7 +28,7 @@ async def _app_of(request: Request, platform: Platform) -> App:
     if not permits(authorization.scope, "POST", f"/apps/{name}/dynos"):
         raise Forbidden("This token's scope does not allow running commands.")
     async with platform.db.reading() as tx:
-        return await app_for(tx, account, name)
+        return await app_for(tx, account, name, needs=Permission.OPERATE)
 
 
 @router.get("/api/v2")

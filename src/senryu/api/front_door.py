@@ -14,6 +14,7 @@ from . import (
     account,
     addons,
     app_filters,
+    app_transfers,
     apps,
     browser_login,
     buildpack_installations,
@@ -40,6 +41,8 @@ from . import (
     releases,
     slugs,
     sni_endpoints,
+    spaces,
+    team_apps,
     teams,
     telemetry_drains,
 )
@@ -77,7 +80,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     addons.router,
     data_transfers.router,
     pipelines.router,
+    app_transfers.router,
+    team_apps.router,
     teams.router,
+    spaces.router,
     exec_tunnels.router,
 )
 

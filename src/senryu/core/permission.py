@@ -32,8 +32,8 @@ EVERY = frozenset(Permission)
 USUAL = frozenset({Permission.VIEW, Permission.DEPLOY, Permission.OPERATE})
 
 _DEPLOYING = frozenset("builds build-cache buildpack-installations config-vars releases slugs sources addons addon-attachments".split())
-# Reading these shows secrets or what users of the app did.
-_GUARDED = frozenset({"config-vars", "log-sessions", "log-drains", "webhooks"})
+# Reading these shows secrets, code or what users of the app did.
+_GUARDED = frozenset({"config-vars", "log-sessions", "log-drains", "slugs", "webhooks"})
 
 
 def permissions_in(role: Role | None, *, is_locked: bool, given: frozenset[Permission] | None) -> frozenset[Permission]:
@@ -48,10 +48,10 @@ def permissions_in(role: Role | None, *, is_locked: bool, given: frozenset[Permi
 
 
 def needed(method: str, path: str) -> Permission:
-    """The least permission a call below `/apps/<app>` needs. Pure."""
-    parts = path.strip("/").split("/")[2:]
+    """The least permission a call below `/apps/<app>` needs; changing who has access is for `manage`, but leaving is not. Pure."""
+    parts = path.removeprefix("/teams").strip("/").split("/")[2:]
     kind = parts[-1] if "config-vars" in parts else parts[0] if parts else ""
-    if method in ("GET", "HEAD") and kind not in _GUARDED:
+    if kind == "collaborators" or (method in ("GET", "HEAD") and kind not in _GUARDED):
         return Permission.VIEW
     return Permission.DEPLOY if kind in _DEPLOYING else Permission.OPERATE
 
