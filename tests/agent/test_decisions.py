@@ -12,8 +12,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from senryu.agent import bundle, firewall, order, protocol
-from senryu.agent.listening import Listening, in_tables
+from senryu.agent import bundle, firewall, forwarding, order, protocol
+from senryu.agent.listening import Listening, judged
 from senryu.agent.lot import DYNOS_MAX, Lot
 from senryu.core.dyno import BASE_ENV, DynoKind, DynoOrder, Mount
 from senryu.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
@@ -142,29 +142,21 @@ def test_a_sane_order_passes() -> None:
     order.check(replace(ORDER, kind=DynoKind.BUILD, mounts=(Mount("/h/cache", "/opt/senryu/tools", writable=True),)))
 
 
-LISTENERS = """\
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: {local}:1388 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
-"""
-
-
 @pytest.mark.parametrize(
-    ("local", "state", "expected"),
+    ("local", "expected"),
     [
-        ("00000000", "0A", Listening.YES),
-        ("0500400A", "0A", Listening.YES),  # 10.64.0.5, its own
-        ("0600400A", "0A", Listening.LOCALLY),  # somebody else's
-        ("0100007F", "0A", Listening.LOCALLY),
-        ("00000000", "01", Listening.NOT),  # a connection, not a listener
-        ("00000000000000000000000000000000", "0A", Listening.YES),
-        ("00000000000000000000000001000000", "0A", Listening.LOCALLY),  # ::1
-        ("0000000000000000FFFF00000500400A", "0A", Listening.YES),  # ::ffff:10.64.0.5
-        ("0000000000000000FFFF00000100007F", "0A", Listening.LOCALLY),
+        ("0.0.0.0", Listening.YES),
+        ("10.64.0.5", Listening.YES),  # its own
+        ("10.64.0.6", Listening.LOCALLY),  # somebody else's
+        ("127.0.0.1", Listening.LOCALLY),
+        ("::", Listening.YES),
+        ("::1", Listening.LOCALLY),
     ],
 )
-def test_only_a_listener_that_others_can_reach_counts(local: str, state: str, expected: Listening) -> None:
-    assert in_tables(LISTENERS.format(local=local, state=state), 5000, "10.64.0.5") is expected
-    assert in_tables(LISTENERS.format(local=local, state=state), 5001, "10.64.0.5") is Listening.NOT
+def test_only_a_listener_that_others_can_reach_counts(local: str, expected: Listening) -> None:
+    sockets = [(ipaddress.ip_address("::1"), 80), (ipaddress.ip_address(local), 5000)]
+    assert judged(sockets, 5000, "10.64.0.5") is expected
+    assert judged(sockets, 5001, "10.64.0.5") is Listening.NOT
 
 
 def test_lots_never_share_addresses_users_or_names() -> None:
@@ -220,3 +212,38 @@ def test_requests_of_another_shape_are_refused() -> None:
 def test_errors_keep_their_kind_and_sentence_across_the_socket(kind: type[Invalid]) -> None:
     error = protocol.raised(protocol.failure(kind("What failed and what to do.")))
     assert (type(error), error.message) == (kind, "What failed and what to do.")
+
+
+def foreign(policy: str, *rules: list[dict[str, Any]], family: str = "ip", table: str = "filter") -> list[dict[str, Any]]:
+    """A ruleset in nft's JSON: one chain of the forward hook."""
+    place = {"family": family, "table": table}
+    chain = {"chain": {**place, "name": "FORWARD", "hook": "forward", "policy": policy}}
+    return [chain, *({"rule": {**place, "chain": "FORWARD", "handle": number, "expr": rule}} for number, rule in enumerate(rules))]
+
+
+OPENING: list[dict[str, Any]] = [{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "sn3-*"}}, {"accept": None}]
+
+
+@pytest.mark.parametrize(
+    ("ruleset", "is_closed"),
+    [
+        (foreign("accept"), False),
+        (foreign("accept", [{"accept": None}]), False),
+        (foreign("drop"), True),
+        (foreign("accept", [{"reject": None}]), True),
+        (foreign("accept", [{"drop": None}], family="inet"), True),
+        (foreign("drop", OPENING), True),
+        (foreign("drop", OPENING, OPENING), False),
+        (foreign("drop", family="ip6"), False),
+        (foreign("drop", family="inet", table="senryu_4"), False),
+    ],
+)
+def test_a_firewall_of_others_that_forwards_nothing_is_noticed(ruleset: list[dict[str, Any]], is_closed: bool) -> None:
+    closed = forwarding.closed_chains(ruleset, Lot(3))
+    assert [str(chain) for chain in closed] == [f"{ruleset[0]['chain']['family']} filter FORWARD"] * is_closed
+
+
+def test_only_openings_of_the_own_lot_are_taken_away() -> None:
+    ruleset = foreign("drop", OPENING, [{"accept": None}], OPENING)
+    assert forwarding.openings(ruleset, Lot(3)) == ["delete rule ip filter FORWARD handle 0", "delete rule ip filter FORWARD handle 2"]
+    assert forwarding.openings(ruleset, Lot(33)) == []

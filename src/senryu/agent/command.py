@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import senryu
 from senryu.core.errors import PlatformError
 
-from . import cleanup, home, lot, mounts, network
+from . import cleanup, forwarding, home, lot, mounts, network
 from .disk import Disks
 from .dynos import Dynos
 from .home import Home
@@ -68,7 +69,13 @@ def _run_agent(place: Home) -> None:
 async def _serve(site: Site) -> None:
     async with Dynos(site, Slugs(site.home, site.lot.slug_uid)) as dynos:
         with listen(site) as listener:
-            await _until_told_to_end(Server(site, dynos).serve(listener))
+            await _until_told_to_end(_work(site, dynos, listener))
+
+
+async def _work(site: Site, dynos: Dynos, listener: socket.socket) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(Server(site, dynos).serve(listener), name="door")
+        tasks.create_task(forwarding.keep_open(site.lot), name="forwarding")
 
 
 async def _until_told_to_end(work: Coroutine[Any, Any, None]) -> None:

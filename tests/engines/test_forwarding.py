@@ -1,0 +1,151 @@
+"""Dynos keep their way to the Internet on a machine where another firewall forwards nothing by itself, as Docker's does."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from senryu.agent import forwarding
+from senryu.agent.lot import Lot
+from senryu.engines.container import ContainerEngine
+
+from .rig import DEADLINE_S, Agent, result
+
+pytestmark = pytest.mark.system
+
+FAR, NEAR = "198.18.77.2", "198.18.77.1"
+FOREIGN = {
+    "Docker (iptables)": "iptables-nft -P FORWARD DROP; iptables-nft -N DOCKER-USER; iptables-nft -A FORWARD -j DOCKER-USER",
+    "firewalld": 'nft add table inet firewalld; nft add chain inet firewalld filter_FORWARD "{ type filter hook forward priority 10; }";'
+    " nft add rule inet firewalld filter_FORWARD ct state established accept; nft add rule inet firewalld filter_FORWARD reject",
+    "an owner's nftables.conf": "nft add table ip filter;"
+    ' nft add chain ip filter FORWARD "{ type filter hook forward priority 0; policy drop; }"',
+    "the old iptables": "iptables-legacy -P FORWARD DROP",
+}
+CONNECT = f"timeout 5 bash -c 'cat < /dev/tcp/{FAR}/80'"
+
+
+@contextlib.contextmanager
+def machine_elsewhere() -> Iterator[str]:
+    """A network namespace that is a whole machine's, with one far away behind a cable. Gives its name."""
+    near, far = (f"snfw{end}{os.getpid()}"[:15] for end in ("n", "f"))
+    server: subprocess.Popen[bytes] | None = None
+    try:
+        for name in (near, far):
+            ip("netns", "add", name)
+            ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", near, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", far)
+        for name, address in ((near, NEAR), (far, FAR)):
+            ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+            ip("-n", name, "link", "set", "eth0", "up")
+        ip("-n", near, "route", "add", "default", "via", FAR)
+        serve = "import socket; s = socket.create_server(('', 80))\nwhile True: c, _ = s.accept(); c.sendall(b'far away'); c.close()"
+        server = subprocess.Popen(["ip", "netns", "exec", far, sys.executable, "-c", serve])
+        yield near
+    finally:
+        if server is not None:
+            server.kill()
+            server.wait(DEADLINE_S)
+        for name in (near, far):
+            subprocess.run(["ip", "netns", "delete", name], capture_output=True, timeout=30, check=False)
+
+
+class ElsewhereAgent(Agent):
+    """An agent on such a machine; all else of the real machine is its own, too."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__()
+        self.namespace = namespace
+
+    def start(self) -> None:
+        with inside(self.namespace):
+            super().start()
+
+    def clean_up(self) -> None:
+        with inside(self.namespace):
+            super().clean_up()
+
+
+@contextlib.contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """This thread, and what it starts, has the namespace's network."""
+    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
+        setns(there.fileno())
+        try:
+            yield
+        finally:
+            setns(home.fileno())
+
+
+def setns(file: int) -> None:
+    assert ctypes.CDLL(None, use_errno=True).setns(file, 0) == 0
+
+
+def ip(*words: str) -> None:
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
+
+
+def shell(namespace: str, script: str) -> str:
+    done = subprocess.run(["ip", "netns", "exec", namespace, "sh", "-ec", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, f"{script}: {done.stderr}"
+    return done.stdout
+
+
+def rules(namespace: str) -> str:
+    legacy = shell(namespace, "iptables-legacy -S FORWARD 2>/dev/null || true")
+    return shell(namespace, "nft list ruleset") + legacy
+
+
+@pytest.mark.parametrize("firewall", FOREIGN)
+async def test_a_dyno_reaches_the_internet_past_a_firewall_that_forwards_nothing(firewall: str) -> None:
+    if "legacy" in FOREIGN[firewall] and not old_iptables_works():
+        pytest.skip("this kernel has no old iptables")
+    with machine_elsewhere() as namespace:
+        shell(namespace, FOREIGN[firewall])
+        before = rules(namespace)
+        agent = ElsewhereAgent(namespace)
+        try:
+            agent.start()
+            async with ContainerEngine(agent.home) as engine:
+                assert (await result(engine, CONNECT))[0] == ["far away"]
+                assert (await result(engine, f"timeout 2 bash -c 'echo > /dev/tcp/{NEAR}/22' && echo escaped"))[0] != ["escaped"]
+            if "iptables" in FOREIGN[firewall]:
+                shell(namespace, f"{FOREIGN[firewall].split()[0]} -S")  # whoever owns the chain can still read it
+        finally:
+            agent.clean_up()
+        assert without_counters(rules(namespace)) == without_counters(before)
+
+
+async def test_a_firewall_that_is_started_later_is_opened_then() -> None:
+    with machine_elsewhere() as namespace:
+        agent = ElsewhereAgent(namespace)
+        try:
+            agent.start()
+            shell(namespace, FOREIGN["Docker (iptables)"])
+            lot = Lot(int((agent.home / "agent" / "lot").read_text()))
+            async with ContainerEngine(agent.home) as engine:
+                assert (await result(engine, CONNECT))[0] != ["far away"]
+                with inside(namespace):
+                    assert forwarding.open_all(lot) == []
+                    assert forwarding.open_all(lot) == []  # a second look changes nothing
+                assert rules(namespace).count(f'iifname "{lot.link_prefix}*" counter') == 1
+                assert (await result(engine, CONNECT))[0] == ["far away"]
+        finally:
+            agent.clean_up()
+
+
+def old_iptables_works() -> bool:
+    done = subprocess.run(["unshare", "--net", "iptables-legacy", "-S", "FORWARD"], capture_output=True, timeout=30, check=False)
+    return done.returncode == 0
+
+
+def without_counters(text: str) -> str:
+    return re.sub(r"packets \d+ bytes \d+", "", text)
