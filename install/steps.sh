@@ -79,6 +79,7 @@ install_program() {
     || fail "The pinned Python packages could not be installed; check that PyPI can be reached."
   "$venv/bin/uv" pip install -q --python "$venv/bin/python" --no-deps --reinstall-package senryu --compile-bytecode "$here" \
     || fail "The program itself could not be installed from $here."
+  sync # the stamp must not outlive, in a power cut, what it vouches for
   echo "$stamp" > "$venv/.installed-from"
   program_changed=yes
 }

@@ -82,21 +82,30 @@ def claim(agent_directory: Path, home: Path) -> tuple[Lot, bool]:
     Raises: Unavailable when all are taken.
     """
     record = agent_directory / "lot"
-    before = int(record.read_text()) if record.exists() else None
+    is_old, before = record.exists(), _number(record)
     with _claims():
         for number in _preference(before, home):
             owner = CLAIMS / str(number)
             if not owner.exists() or _is_stale(owner, number) or owner.read_text() == str(home):
                 owner.write_text(str(home))
                 record.write_text(str(number))
-                return Lot(number), before is not None and before != number
+                return Lot(number), is_old and before != number
     raise Unavailable("All 256 platform numbers of this machine are taken; run senryu-agent --cleanup for homes not in use.")
 
 
 def recorded(agent_directory: Path) -> Lot | None:
     """The lot a home has drawn before."""
     record = agent_directory / "lot"
-    return Lot(int(record.read_text())) if record.exists() else None
+    number = _number(record)
+    return None if number is None else Lot(number)
+
+
+def _number(record: Path) -> int | None:
+    """What a home has drawn; None also for a file that lost its content with the power."""
+    try:
+        return int(record.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def release(lot: Lot, home: Path) -> bool:

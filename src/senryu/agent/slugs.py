@@ -23,13 +23,14 @@ from senryu.core.codes import R17
 from senryu.core.errors import Invalid, Unavailable
 from senryu.core.limits import GIB, SLUG_UNPACKED_MAX_BYTES, SLUG_UNPACKED_MAX_FILES
 
-from . import mounts
+from . import mounts, record
 from .home import Home
 
 KEPT_MAX_BYTES = 20 * GIB
 UNPACK_TIMEOUT_S = 120.0
 _CHUNK_BYTES = 1 << 20
 _ZSTD, _GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
+_BOOT = "boot"
 _SUFFIXES = (".tar.zst", ".tgz")
 _UNWANTED = ["(", "-type", "p", "-o", "-type", "s", ")", "-delete", "-o", "-perm", "/6000", "-exec", "chmod", "ug-s", "{}", "+"]
 
@@ -50,6 +51,7 @@ class Slugs:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         for left in home.slugs.glob("*.unpacking"):
             shutil.rmtree(left, ignore_errors=True)
+        self._trust_this_boot_only()
 
     def unpacked(self, slug: str) -> Path:
         """The directory of a slug, unpacked now if it is not yet.
@@ -72,6 +74,15 @@ class Slugs:
                 shutil.rmtree(new, ignore_errors=True)
             return place
 
+    def _trust_this_boot_only(self) -> None:
+        """What was unpacked before may be full of holes if the power went: nobody waited for the disk. It is unpacked again when needed."""
+        mark, boot = self._home.slugs / _BOOT, record.boot_id()
+        if mark.exists() and mark.read_text() == boot:
+            return
+        for left in self._home.slugs.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        mark.write_text(boot)
+
     def sweep(self, used: Collection[str]) -> None:
         """Deletes the slugs that were not used for longest until the rest is below KEPT_MAX_BYTES; never one in `used`."""
         kept = [(place.stat().st_mtime, place) for place in self._home.slugs.iterdir() if place.is_dir() and len(place.name) == 64]
@@ -90,8 +101,8 @@ class Slugs:
         return place.with_name(f"{place.name}.size")
 
     def _size(self, place: Path) -> int:
-        record = self._size_file(place)
-        return int(record.read_text()) if record.exists() else 0
+        size = self._size_file(place)
+        return int(size.read_text()) if size.exists() else 0
 
     def _unpack(self, slug: str, target: Path) -> int:
         with ExitStack() as stack:

@@ -65,6 +65,7 @@ def _fill_from_image(rootfs: Path, source: str, scratch: Path) -> None:
 
 
 def _swap(rootfs: Path, place: Path) -> None:
+    os.sync()  # a name that outlives a power cut must not lead to files that did not
     place.mkdir(mode=0o755, exist_ok=True)
     former = rootfs.with_name("former")
     if (place / "rootfs").exists():
