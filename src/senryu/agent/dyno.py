@@ -18,11 +18,12 @@ from senryu.core.limits import AGENT_TIMEOUT_S, BOOT_TIMEOUT_S
 from . import launch, network, record, shim
 from .cgroup import Cgroup, adopt_shim
 from .launch import Site
-from .listening import Listening, of_process
+from .listening import Listeners, Listening
 from .wire import ready
 
-LISTEN_CHECK_FIRST_S = 0.01
-LISTEN_CHECK_MAX_S = 0.25
+LISTEN_CHECK_FIRST_S = 0.005
+LISTEN_CHECK_GROWTH = 1.1
+LISTEN_CHECK_MAX_S = 0.1
 LISTEN_CHECK_LATE_S = 5.0  # a worker never binds its port: looking often would keep an idle machine busy
 _KILL_CHECKS, _KILL_CHECK_S = 50, 0.02
 _FIRST_PROCESS_CHECKS, _FIRST_PROCESS_CHECK_S = 100, 0.02
@@ -140,15 +141,27 @@ class Dyno:
             os.waitpid(self.kept.shim_pid, os.WNOHANG)  # noqa: ASYNC222 – it has ended, and the call never blocks
 
     async def _await_listening(self, changed: Callable[[Dyno], None]) -> None:
+        if not self.kept.port:
+            return
+        try:
+            listeners = Listeners(self.kept.init_pid)
+        except OSError:  # it has ended
+            return
+        try:
+            await self._look(listeners, self.kept.port, changed)
+        finally:
+            listeners.close()
+
+    async def _look(self, listeners: Listeners, port: int, changed: Callable[[Dyno], None]) -> None:
         pause_s = LISTEN_CHECK_FIRST_S
-        while self.kept.port and self._listening is not Listening.YES:
-            seen = of_process(self.kept.init_pid, self.kept.port, self._address)
+        while self._listening is not Listening.YES:
+            seen = listeners.on(port, self._address)
             if seen is not self._listening:
                 self._listening = seen
                 changed(self)
             await asyncio.sleep(pause_s)
             is_booting = (record.now() - self.kept.started_at).total_seconds() < BOOT_TIMEOUT_S + LISTEN_CHECK_LATE_S
-            pause_s = min(pause_s * 1.2, LISTEN_CHECK_MAX_S if is_booting else LISTEN_CHECK_LATE_S)
+            pause_s = min(pause_s * LISTEN_CHECK_GROWTH, LISTEN_CHECK_MAX_S if is_booting else LISTEN_CHECK_LATE_S)
 
     async def _guard_memory(self) -> None:
         """On cgroup v1 the kernel kills one process; the whole dyno has to go."""

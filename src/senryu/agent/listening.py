@@ -1,13 +1,32 @@
-"""Whether a dyno accepts connections, as the kernel tells it in /proc/PID/net/tcp. Source: proc(5)."""
+"""Whether a dyno accepts connections, as the kernel tells it. Source: sock_diag(7), linux/inet_diag.h.
+
+/proc/PID/net/tcp says the same, but the kernel walks all connections of the machine for it: 10 ms of processor for each look.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
 import struct
+import threading
+from collections.abc import Iterable
 from enum import Enum
-from pathlib import Path
+from queue import SimpleQueue
 
-_LISTEN = "0A"
+from senryu.core.errors import Unavailable
+from senryu.core.limits import AGENT_TIMEOUT_S
+
+from . import mounts, netlink
+from .netlink import Netlink
+
+_SOCK_DIAG_BY_FAMILY = 20
+_LISTEN = 10
+_REQUEST = struct.Struct("=BBBBI48x")
+# idiag_family, state, timer, retrans, then the address a socket is bound to: port (network order), peer's port, 16 bytes.
+_ANSWER = struct.Struct("!BxxxH2x16s")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Listening(Enum):
@@ -18,39 +37,76 @@ class Listening(Enum):
     YES = "yes"
 
 
-def in_tables(tables: str, port: int, address: str) -> Listening:
-    """What the text of /proc/PID/net/tcp and tcp6 says about `port` of the dyno with `address`."""
+class Listeners:
+    """The listening sockets in the network namespace of a process. Close it."""
+
+    def __init__(self, pid: int) -> None:
+        """Raises: OSError when the process is gone."""
+        self._netlink = _inside(pid)
+
+    def on(self, port: int, address: str) -> Listening:
+        """Who can connect to `port` of the dyno with `address`."""
+        return judged(self._sockets(), port, address)
+
+    def _sockets(self) -> Iterable[tuple[Address, int]]:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            wanted = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 1 << _LISTEN)
+            for answer in self._netlink.ask(_SOCK_DIAG_BY_FAMILY, wanted, netlink.DUMP):
+                yield _bound(answer)
+
+    def close(self) -> None:
+        """Gives the socket back."""
+        self._netlink.close()
+
+
+def check_kernel() -> None:
+    """Raises: Unavailable when the kernel cannot tell who listens. Has it load the module when it is one."""
+    listeners = Listeners(os.getpid())
+    try:
+        listeners.on(1, "")
+    except OSError as error:
+        raise Unavailable(f"The kernel does not tell who listens ({error.strerror}); load its modules inet_diag and tcp_diag.") from error
+    finally:
+        listeners.close()
+
+
+def judged(sockets: Iterable[tuple[Address, int]], port: int, address: str) -> Listening:
+    """What listening sockets, each an address and a port, mean for `port` of the dyno with `address`. Pure."""
     found = Listening.NOT
-    wanted = f"{port:04X}"
-    for line in tables.splitlines():
-        words = line.split()
-        if len(words) < 4 or words[3] != _LISTEN:
+    for where, bound in sockets:
+        if bound != port:
             continue
-        host, _, bound = words[1].partition(":")
-        if bound != wanted:
-            continue
-        where = _address(host)
         if where.is_unspecified or str(where) == address:
             return Listening.YES
         found = Listening.LOCALLY
     return found
 
 
-def of_process(pid: int, port: int, address: str) -> Listening:
-    """The same for the network namespace `pid` is in; NOT when it is gone."""
-    tables = ""
-    for name in ("tcp", "tcp6"):
+def _bound(answer: bytes) -> tuple[Address, int]:
+    family, port, where = _ANSWER.unpack_from(answer)
+    if family == socket.AF_INET:
+        return ipaddress.IPv4Address(where[:4]), port
+    six = ipaddress.IPv6Address(where)
+    return six.ipv4_mapped or six, port
+
+
+def _inside(pid: int) -> Netlink:
+    """A socket made in the process's namespace, by a thread of its own: a thread cannot be trusted to come back from there."""
+    made: SimpleQueue[Netlink | OSError] = SimpleQueue()
+
+    def make() -> None:
         try:
-            tables += Path(f"/proc/{pid}/net/{name}").read_text()
-        except OSError:
-            continue
-    return in_tables(tables, port, address)
+            namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                mounts.enter_network_namespace(namespace)
+                made.put(Netlink(netlink.SOCK_DIAG))
+            finally:
+                os.close(namespace)
+        except OSError as error:
+            made.put(error)
 
-
-def _address(words: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    numbers = [int(words[start : start + 8], 16) for start in range(0, len(words), 8)]
-    packed = struct.pack(f"={len(numbers)}I", *numbers)
-    if len(packed) == 4:
-        return ipaddress.IPv4Address(packed)
-    six = ipaddress.IPv6Address(packed)
-    return six.ipv4_mapped or six
+    threading.Thread(target=make, name=f"listening:{pid}", daemon=True).start()
+    answer = made.get(timeout=AGENT_TIMEOUT_S)
+    if isinstance(answer, OSError):
+        raise answer
+    return answer

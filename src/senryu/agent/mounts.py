@@ -43,6 +43,11 @@ def new_network_namespace() -> None:
     _checked(_libc.unshare(_CLONE_NEWNET), "unshare")
 
 
+def enter_network_namespace(namespace: int) -> None:
+    """Moves the calling thread into an open network namespace."""
+    _checked(_libc.setns(namespace, _CLONE_NEWNET), "setns")
+
+
 def mount(source: str, target: Path, kind: str, options: str = "") -> None:
     """mount(2) with nosuid and nodev."""
     flags = NOSUID | NODEV | _MS_NOATIME

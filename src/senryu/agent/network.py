@@ -5,8 +5,8 @@ Namespaces have no names: they live as long as the dyno's processes do, and the 
 
 from __future__ import annotations
 
-import contextlib
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -16,13 +16,14 @@ from queue import SimpleQueue
 from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
-from . import firewall, mounts
+from . import firewall, forwarding, mounts
+from .links import Links
+from .listening import check_kernel
 from .lot import CLAIMS, Lot
-from .netlink import IPRoute, NetlinkError
 
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 _FORWARD_BEFORE = CLAIMS / "ip_forward"  # the machine's, not one home's: whoever leaves last puts it back
-_SCOPE_LINK = 253
+_LOOPBACK = 1
 _RESOLV_CONFS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
 
@@ -35,16 +36,17 @@ def resolvers() -> list[str]:
 
 
 def prepare(lot: Lot) -> None:
-    """The gateway address, forwarding and the rules of a lot. Idempotent."""
-    with IPRoute() as netlink:
-        if not netlink.link_lookup(ifname=lot.gateway_link):
-            netlink.link("add", ifname=lot.gateway_link, kind="bridge")  # without ports: it only holds the address
-        index = netlink.link_lookup(ifname=lot.gateway_link)[0]
+    """The gateway address, forwarding and the rules of a lot. Idempotent. Raises: Unavailable when the kernel cannot do what it must."""
+    check_kernel()
+    with Links() as links:
+        if links.index(lot.gateway_link) is None:
+            links.add_bridge(lot.gateway_link)  # it only holds the address
+        index = _index(links, lot.gateway_link)
         Path(f"/proc/sys/net/ipv6/conf/{lot.gateway_link}/disable_ipv6").write_text("1")
-        netlink.addr("replace", index=index, address=lot.gateway, prefixlen=32)
-        netlink.link("set", index=index, state="up")
+        links.give_address(index, lot.gateway)
+        links.set_up(index)
         # What is for a dyno that has ended must not leave by the default route, to whoever has that address out there.
-        netlink.route("replace", dst=str(lot.subnet), type="unreachable")
+        links.refuse(str(lot.subnet))
     before = _FORWARD.read_text().strip()
     if before != "1":
         _FORWARD_BEFORE.write_text(before)
@@ -54,14 +56,13 @@ def prepare(lot: Lot) -> None:
 
 def take_down(lot: Lot, *, is_last: bool) -> None:
     """Undoes `prepare`; forwarding goes back to what it was when no other lot needs it."""
+    forwarding.close_all(lot)
     _nft(firewall.removal(lot))
-    with IPRoute() as netlink:
-        for link in netlink.get_links():
-            name = link.get_attr("IFLA_IFNAME")
+    with Links() as links:
+        for _, name in socket.if_nameindex():
             if name == lot.gateway_link or name.startswith(lot.link_prefix):
-                _delete(netlink, name)
-        with contextlib.suppress(NetlinkError):
-            netlink.route("del", dst=str(lot.subnet), type="unreachable")
+                links.delete(name)
+        links.stop_refusing(str(lot.subnet))
     if is_last and _FORWARD_BEFORE.exists():
         _FORWARD.write_text(_FORWARD_BEFORE.read_text())
         _FORWARD_BEFORE.unlink()
@@ -94,46 +95,38 @@ def cable(lot: Lot, index: int) -> Callable[[], int]:
 
 def uncable(lot: Lot, index: int) -> None:
     """Takes a dyno's cable away at once; the kernel would do it a little after the last process."""
-    with IPRoute() as netlink:
-        _delete(netlink, lot.link(index))
+    with Links() as links:
+        links.delete(lot.link(index))
 
 
 def _cabled(lot: Lot, index: int) -> int:
     mtu = _outward_mtu()
-    with IPRoute() as outside:
+    name, address = lot.link(index), lot.address(index)
+    with Links() as outside:
         mounts.new_network_namespace()
         namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            name = lot.link(index)
-            peer = {"ifname": "eth0", "net_ns_fd": namespace, "mtu": mtu}
-            try:
-                outside.link("add", ifname=name, kind="veth", mtu=mtu, peer=peer)
-            except NetlinkError:
-                _delete(outside, name)
-                outside.link("add", ifname=name, kind="veth", mtu=mtu, peer=peer)
-            _configure_inside(lot, index)
-            _configure_outside(outside, lot, index)
+            outside.delete(name)  # of a dyno that had the address before
+            outside.add_cable(name, mtu, end="eth0", namespace=namespace)
+            outside.route(address, _index(outside, name), source=lot.gateway)
+            with Links() as inside:
+                eth0 = _index(inside, "eth0")
+                inside.set_up(_LOOPBACK)
+                inside.set_up(eth0)
+                inside.give_address(eth0, address)
+                inside.route(lot.gateway, eth0)
+                inside.default_route(lot.gateway, eth0)
         except BaseException:
             os.close(namespace)
             raise
     return namespace
 
 
-def _configure_inside(lot: Lot, index: int) -> None:
-    with IPRoute() as inside:
-        eth0 = inside.link_lookup(ifname="eth0")[0]
-        inside.addr("add", index=eth0, address=lot.address(index), prefixlen=32)
-        inside.link("set", index=1, state="up")
-        inside.link("set", index=eth0, state="up")
-        inside.route("add", dst=f"{lot.gateway}/32", oif=eth0, scope=_SCOPE_LINK)
-        inside.route("add", dst="default", gateway=lot.gateway, oif=eth0)
-
-
-def _configure_outside(outside: IPRoute, lot: Lot, index: int) -> None:
-    name = lot.link(index)
-    link = outside.link_lookup(ifname=name)[0]
-    outside.link("set", index=link, state="up")
-    outside.route("replace", dst=f"{lot.address(index)}/32", oif=link, scope=_SCOPE_LINK, prefsrc=lot.gateway)
+def _index(links: Links, name: str) -> int:
+    index = links.index(name)
+    if index is None:
+        raise Unavailable(f"The network link {name} was taken away by somebody else; try again.")
+    return index
 
 
 def _outward_mtu() -> int:
@@ -142,14 +135,6 @@ def _outward_mtu() -> int:
         if destination == "00000000":
             return int(Path(f"/sys/class/net/{device}/mtu").read_text())
     return 1500
-
-
-def _delete(netlink: IPRoute, name: str) -> None:
-    for link in netlink.link_lookup(ifname=name):
-        try:
-            netlink.link("del", index=link)
-        except NetlinkError:
-            pass  # gone with its namespace between the two calls
 
 
 def _nft(text: str) -> None:
