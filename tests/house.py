@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 
-from senryu.actions.authenticate import Attempts, authorize
+from senryu.actions.authenticate import authorize
 from senryu.actions.browser_login import BrowserLogins
 from senryu.actions.recover import recover
 from senryu.actions.supervise import Supervisor
@@ -31,6 +31,7 @@ from senryu.blobs.memory import MemoryBlobStore
 from senryu.config import settings
 from senryu.core import procfile
 from senryu.core.account import Account
+from senryu.core.attempts import Attempts
 from senryu.core.build import Builder, BuildFailed, BuildOrder, Built
 from senryu.core.dyno import Dyno
 from senryu.core.formation import quantities

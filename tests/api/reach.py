@@ -119,6 +119,15 @@ PATCH  /apps/{app}/sni-endpoints/{name}                     operate  write
 POST   /apps/{app}/sources                                  deploy   write
 GET    /apps/{app}/telemetry-drains                         view     read
 GET    /apps/{app}/usage                                    view     read
+GET    /apps/{app}/webhook-deliveries                       view     read
+GET    /apps/{app}/webhook-deliveries/{delivery}            view     read
+GET    /apps/{app}/webhook-events                           view     read
+GET    /apps/{app}/webhook-events/{event}                   view     read
+GET    /apps/{app}/webhooks                                 operate  read
+POST   /apps/{app}/webhooks                                 operate  write
+DELETE /apps/{app}/webhooks/{webhook}                       operate  write
+GET    /apps/{app}/webhooks/{webhook}                       operate  read
+PATCH  /apps/{app}/webhooks/{webhook}                       operate  write
 POST   /auth                                                -        -
 GET    /auth/browser/{id}                                   -        -
 POST   /auth/browser/{id}                                   -        -
@@ -138,6 +147,8 @@ GET    /oauth/authorizations/{id}                           -        global
 PATCH  /oauth/authorizations/{id}                           -        global
 POST   /oauth/authorizations/{id}/actions/regenerate-tokens -        global
 GET    /oauth/authorizations/~                              -        global
+GET    /oauth/authorize                                     -        -
+POST   /oauth/authorize                                     -        -
 GET    /oauth/clients                                       -        global
 POST   /oauth/clients                                       -        global
 DELETE /oauth/clients/{id}                                  -        global
@@ -147,6 +158,7 @@ POST   /oauth/clients/{id}/actions/rotate-credentials       -        global
 GET    /oauth/sessions                                      -        global
 DELETE /oauth/sessions/{id}                                 -        global
 DELETE /oauth/sessions/~                                    -        identity
+POST   /oauth/token                                         -        -
 POST   /pipeline-couplings                                  -        write
 POST   /pipeline-promotions                                 -        write
 GET    /pipelines                                           -        read
@@ -167,6 +179,12 @@ PUT    /senryu/slugs/{token}                                -        -
 PUT    /senryu/sources/{token}                              -        -
 POST   /senryu/stacks                                       -        global
 GET    /senryu/streams/{token}                              -        -
+DELETE /senryu/two-factor                                   -        global
+GET    /senryu/two-factor                                   -        global
+PATCH  /senryu/two-factor                                   -        global
+POST   /senryu/two-factor                                   -        global
+POST   /senryu/two-factor/recovery-codes                    -        global
+POST   /senryu/two-factor/resets                            -        global
 POST   /sources                                             -        write
 GET    /spaces                                              -        read
 POST   /spaces                                              -        write

@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from house import House
-from senryu.actions.authenticate import Attempts
 from senryu.api.auth import Allowance, credentials
 from senryu.core.errors import Unauthorized
 from senryu.core.limits import API_CALLS_PER_HOUR
@@ -128,19 +127,6 @@ async def test_a_changed_password_is_the_one_that_works(house: House) -> None:
     for password, status in (("long enough", 401), ("something else", 201)):
         login = house.anyone(header=_basic(f"new@example.com:{password}"))
         assert (await login.post("/oauth/authorizations", json={})).status_code == status
-
-
-def test_guessing_becomes_slow_for_one_address_and_no_other() -> None:
-    attempts = Attempts(most=3)
-    for _ in range(20):
-        attempts.failed("a@example.com")
-    assert attempts.delay_s("a@example.com") == 30.0
-    assert attempts.delay_s("b@example.com") == 0.0
-    attempts.succeeded("a@example.com")
-    assert attempts.delay_s("a@example.com") == 0.0
-    for number in range(5):
-        attempts.failed(str(number))
-    assert attempts.delay_s("0") == 0.0, "memory is bounded"
 
 
 async def test_registration_is_closed_after_the_first_account(house: House) -> None:

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 from uuid import uuid4
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from ..core.account import Account, Authorization
+from ..core.attempts import Attempts
 from ..core.clock import Clock
-from ..core.errors import Unauthorized
-from ..core.limits import LOGIN_DELAY_MAX_S, LOGIN_FAILURES_BEFORE_DELAY
+from ..core.errors import RateLimited, Unauthorized
 from ..store.accounts import find_account, update_account
 from ..store.authorizations import create_authorization, find_by_token
 from ..store.database import Database, Transaction
@@ -27,6 +33,10 @@ _HASHER = PasswordHasher()
 # What an unknown address is checked against, so that it takes as long as a known one.
 _NOBODY = _HASHER.hash(secrets.token_hex(16))
 _PREFIX = "HRKU-"
+# Each hash takes 64 MiB and a core for tens of milliseconds: so many at once, whoever asks.
+_THREADS = ThreadPoolExecutor(2, "passwords")
+_Done = TypeVar("_Done")
+_log = structlog.get_logger("login")
 
 
 def hashed_token(token: str) -> str:
@@ -42,7 +52,11 @@ def fresh_token() -> tuple[str, str]:
 
 async def hash_password(password: str) -> str:
     """The argon2id hash; off the event loop, as it takes tens of milliseconds."""
-    return await asyncio.to_thread(_HASHER.hash, password)
+    return await _hashing(_HASHER.hash, password)
+
+
+async def _hashing(work: Callable[..., _Done], *given: str) -> _Done:
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(work, *given))
 
 
 def _verify(password_hash: str, password: str) -> bool:
@@ -52,43 +66,26 @@ def _verify(password_hash: str, password: str) -> bool:
         return False
 
 
-class Attempts:
-    """Slows guessing: after a few failures for an address each further try waits longer. Bounded; the oldest are forgotten."""
+async def check_password(email: str, password: str, *, place: str, db: Database, clock: Clock, attempts: Attempts) -> Account:
+    """The account of an address and password; `place` is where the try comes from (see core/attempts.py).
 
-    def __init__(self, most: int = 10_000) -> None:
-        self._failures: dict[str, int] = {}
-        self._most = most
-
-    def delay_s(self, key: str) -> float:
-        """How long to wait before the next try."""
-        over = self._failures.get(key, 0) - LOGIN_FAILURES_BEFORE_DELAY
-        return 0.0 if over < 0 else float(min(2.0**over, LOGIN_DELAY_MAX_S))
-
-    def failed(self, key: str) -> None:
-        """Counts a failure."""
-        self._failures[key] = self._failures.pop(key, 0) + 1
-        while len(self._failures) > self._most:
-            del self._failures[next(iter(self._failures))]
-
-    def succeeded(self, key: str) -> None:
-        """Forgets the failures."""
-        self._failures.pop(key, None)
-
-
-async def check_password(email: str, password: str, *, db: Database, clock: Clock, attempts: Attempts) -> Account:
-    """The account of an address and password.
-
-    Raises: Unauthorized, the same for a wrong password and an unknown address, after the same time.
+    Raises: Unauthorized, the same for a wrong password and an unknown address, after the same work; RateLimited after many failures.
     """
     key = email.strip().lower()[:254]
-    await clock.sleep(attempts.delay_s(key))
+    try:
+        attempts.begin(key, place, clock.monotonic())
+    except RateLimited:
+        _log.warning("login slowed", address=place, failures=attempts.count(key, place))
+        raise
     async with db.reading() as tx:
         account = await find_account(tx, key)
-    is_right = await asyncio.to_thread(_verify, account.password_hash if account else _NOBODY, password)
+    is_right = await _hashing(_verify, account.password_hash if account else _NOBODY, password)
     if account is None or not is_right:
-        attempts.failed(key)
+        # Not the address that was typed: people type passwords there.
+        who = str(account.id) if account else "unknown"
+        _log.warning("login failed", account=who, address=place, failures=attempts.count(key, place))
         raise Unauthorized("Invalid credentials provided: the e-mail address or the password is wrong.")
-    attempts.succeeded(key)
+    attempts.succeeded(key, place)
     async with db.transaction() as tx:
         # Read again: verifying takes long enough for the password to be changed meanwhile, and that change must stay.
         account = await find_account(tx, account.id) or account
@@ -100,6 +97,8 @@ async def authenticate(token: str, *, db: Database, clock: Clock) -> tuple[Accou
     """Whose token it is. Raises: Unauthorized when it is nobody's or has expired."""
     async with db.reading() as tx:
         found = await find_by_token(tx, hashed_token(token))
+    if found is not None and not hmac.compare_digest(found[0].token_hash, hashed_token(token)):
+        found = None
     if found is None or (found[0].expires_at is not None and found[0].expires_at <= clock.now()):
         raise Unauthorized("Invalid credentials provided. Log in again with `senryu login`.")
     return found[1], found[0]

@@ -26,6 +26,7 @@ from ..store.stacks import list_stacks
 from ..store.teams import find_member, lock_team
 from ..store.vault import Vault
 from .access import team_for
+from .note import note
 from .tell import tell
 
 
@@ -130,8 +131,8 @@ async def change(
     """Renames an app, turns maintenance on or off, or chooses the stack of its next build. Raises: Invalid."""
     told: list[str] = []
     async with db.transaction() as tx:
-        now = await lock_app(tx, app.id)
-        if now is None:
+        held = now = await lock_app(tx, app.id)
+        if held is None or now is None:
             raise NotFound("Couldn't find that app.")
         if name is not None and name != now.name:
             if await find_app(tx, app_name(name)):
@@ -148,6 +149,7 @@ async def change(
             now = replace(now, is_locked=is_locked)
         now = replace(now, updated_at=clock.now())
         await update_app(tx, now)
+        await note(tx, now, now, "update", now=now.updated_at, by=by.id, was=held)
     await tell(app.id, "api", *told, log_writer=log_writer, clock=clock, source="app")
     supervision.wake(app.id)
     return now

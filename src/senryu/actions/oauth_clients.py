@@ -13,6 +13,7 @@ from ..core.limits import OAUTH_CLIENTS_PER_ACCOUNT_MAX
 from ..core.oauth_client import OAuthClient, checked_redirect_uri
 from ..store.database import Database
 from ..store.oauth_clients import create_oauth_client, delete_oauth_client, list_oauth_clients, update_oauth_client
+from ..store.oauth_grants import revoke_oauth_grants
 from ..store.vault import Vault
 
 
@@ -60,6 +61,7 @@ async def change_client(
 
 
 async def remove_client(client: OAuthClient, *, db: Database) -> None:
-    """Takes a client away."""
+    """Takes a client away, and every token it was given."""
     async with db.transaction() as tx:
+        await revoke_oauth_grants(tx, client.id)
         await delete_oauth_client(tx, client.id)

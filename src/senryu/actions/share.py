@@ -18,6 +18,7 @@ from ..store.accounts import find_account
 from ..store.apps import add_collaborator, find_collaborator, list_collaborators, remove_collaborator, update_collaborator
 from ..store.database import Database
 from ..store.teams import add_member, find_member
+from .note import note
 from .tell import tell
 
 
@@ -40,6 +41,7 @@ async def share(
             raise Invalid(f"{app.name} has {COLLABORATORS_PER_APP_MAX} collaborators already; remove one first.", app=app.name)
         made = Collaborator(uuid4(), app.id, account.id, now, now, permissions)
         await add_collaborator(tx, made)
+        await note(tx, app, made, "create", now=now, by=by.id)
         if app.team_id is not None and await find_member(tx, app.team_id, account.id) is None:
             await add_member(tx, TeamMember(uuid4(), app.team_id, account.id, Role.COLLABORATOR, now, now))
     await tell(app.id, "api", f"Add {email} as collaborator by user {by.email}", log_writer=log_writer, clock=clock, source="app")
@@ -80,5 +82,6 @@ async def unshare(
         if account is None or found is None:
             raise NotFound(f"{email[:80]} is not a collaborator of {app.name}.", app=app.name)
         await remove_collaborator(tx, found.id)
+        await note(tx, app, found, "destroy", now=clock.now(), by=by.id)
     await tell(app.id, "api", f"Remove {email} from collaborators by user {by.email}", log_writer=log_writer, clock=clock, source="app")
     return found, account

@@ -10,17 +10,21 @@ from fastapi.responses import JSONResponse
 
 from ..actions.authenticate import authorize, check_password, hash_password
 from ..actions.register import invite_account, register
+from ..actions.two_factor import check_code
 from ..core.account import Account, checked_password
 from ..core.errors import Forbidden, Unauthorized
+from ..core.two_factor import HEADER
+from ..platform import Platform
 from ..store.accounts import find_account, set_registration_open, update_account
-from .auth import Allowance, CallerDep, OperatorDep, PlatformDep, caller
+from ..store.two_factors import accounts_with_two_factor
+from .auth import Allowance, CallerDep, OperatorDep, PlatformDep, caller, guard_of
 from .body import flag, json_body, needed_text, text
 from .parts import iso
 
 router = APIRouter()
 
 
-def shown(account: Account) -> dict[str, Any]:
+def shown(account: Account, *, has_two_factor: bool = False) -> dict[str, Any]:
     """The schema's `account`."""
     return {
         "allow_tracking": False,
@@ -38,7 +42,7 @@ def shown(account: Account) -> dict[str, Any]:
         "name": account.name,
         "sms_number": None,
         "suspended_at": None,
-        "two_factor_authentication": False,
+        "two_factor_authentication": has_two_factor,
         "updated_at": iso(account.updated_at),
         "verified": True,
         "is_operator": account.is_operator,
@@ -47,27 +51,38 @@ def shown(account: Account) -> dict[str, Any]:
 
 @router.get("/account")
 @router.get("/users/~")
-async def info(caller: CallerDep) -> JSONResponse:
+async def info(caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Info."""
-    return JSONResponse(shown(caller.account))
+    return JSONResponse(await _shown(caller.account, platform))
+
+
+async def _shown(account: Account, platform: Platform) -> dict[str, Any]:
+    async with platform.db.reading() as tx:
+        has_two_factor = account.id in await accounts_with_two_factor(tx, {account.id})
+    return shown(account, has_two_factor=has_two_factor)
+
+
+async def prove(request: Request, account: Account, password: str) -> None:
+    """A token is not enough: the password too. Raises: Unauthorized, RateLimited."""
+    guard = guard_of(request)
+    await check_password(account.email, password, place=guard.place, db=guard.db, clock=guard.clock, attempts=guard.attempts)
 
 
 @router.patch("/account")
 async def update(request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
-    """Update: name, or the password with the present one."""
+    """Update: name, or the password with the present one and a code of the second factor."""
     body = await json_body(request)
     changes: dict[str, Any] = {"updated_at": platform.clock.now()}
     if "name" in body:
         changes["name"] = text(body, "name", most=100)
     if body.get("new_password") is not None:
-        attempts = request.app.state.attempts
-        given = needed_text(body, "password", most=1024)
-        await check_password(caller.account.email, given, db=platform.db, clock=platform.clock, attempts=attempts)
+        await prove(request, caller.account, needed_text(body, "password", most=1024))
+        await check_code(caller.account, request.headers.get(HEADER), guard=guard_of(request))
         changes["password_hash"] = await hash_password(checked_password(needed_text(body, "new_password", most=1024)))
     async with platform.db.transaction() as tx:
         account = replace(await find_account(tx, caller.account.id) or caller.account, **changes)
         await update_account(tx, account)
-    return JSONResponse(shown(account))
+    return JSONResponse(await _shown(account, platform))
 
 
 @router.get("/account/rate-limits")

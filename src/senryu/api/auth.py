@@ -14,8 +14,10 @@ from fastapi import Depends, Request
 
 from ..actions.access import app_for
 from ..actions.authenticate import authenticate
+from ..actions.two_factor import Guard
 from ..core.account import Account, Authorization
 from ..core.app import App
+from ..core.attempts import place_of
 from ..core.errors import Forbidden, RateLimited, Unauthorized
 from ..core.limits import API_CALLS_PER_HOUR
 from ..core.permission import Permission, needed
@@ -51,6 +53,17 @@ class Allowance:
         """What is left, taking nothing."""
         used, at = self._used.get(key, (0.0, now_s))
         return int(API_CALLS_PER_HOUR - max(0.0, used - (now_s - at) * API_CALLS_PER_HOUR / 3600.0))
+
+
+def place(request: Request) -> str:
+    """Where a request comes from, as guesses are counted: the address the router saw, which it adds behind those a client may make up."""
+    return place_of(request.headers.get("x-forwarded-for", "").rpartition(",")[2])
+
+
+def guard_of(request: Request) -> Guard:
+    """What checking a second factor takes."""
+    platform = platform_of(request)
+    return Guard(platform.db, platform.vault, platform.clock, request.app.state.attempts, place(request))
 
 
 def platform_of(request: Request) -> Platform:

@@ -53,8 +53,13 @@ def answer_to(problem: PlatformError) -> JSONResponse:
     if problem.app:
         body["app"] = {"name": problem.app}
     status = status_of(problem)
-    headers = {"WWW-Authenticate": 'Basic realm="Senryu"'} if status == 401 else {"Retry-After": "5"} if status in (429, 503) else None
-    return JSONResponse(body, status, headers)
+    return JSONResponse(body, status, _headers(problem, status))
+
+
+def _headers(problem: PlatformError, status: int) -> dict[str, str] | None:
+    if status == 401:
+        return {"WWW-Authenticate": 'Basic realm="Senryu"'}
+    return {"Retry-After": str(problem.retry_after_s or 5)} if status in (429, 503) else None
 
 
 def install(api: FastAPI) -> None:

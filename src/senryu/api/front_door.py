@@ -6,8 +6,8 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
-from ..actions.authenticate import Attempts
 from ..actions.browser_login import BrowserLogins
+from ..core.attempts import Attempts
 from ..core.errors import NotFound
 from ..platform import Platform
 from . import (
@@ -15,6 +15,7 @@ from . import (
     addons,
     app_filters,
     app_transfers,
+    app_webhooks,
     apps,
     browser_login,
     buildpack_installations,
@@ -35,6 +36,7 @@ from . import (
     oauth_authorizations,
     oauth_clients,
     oauth_sessions,
+    oauth_tokens,
     pipelines,
     platform_status,
     regions,
@@ -45,6 +47,7 @@ from . import (
     team_apps,
     teams,
     telemetry_drains,
+    two_factor,
 )
 from .auth import Allowance, PlatformDep
 from .links import Origins
@@ -53,6 +56,7 @@ from .transport import ETags, RequestIds
 
 ROUTERS: tuple[APIRouter, ...] = (
     account.router,
+    two_factor.router,
     oauth_authorizations.router,
     apps.router,
     builds.router,
@@ -63,6 +67,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     dynos.router,
     log_sessions.router,
     log_drains.router,
+    app_webhooks.router,
     domains.router,
     collaborators.router,
     buildpack_installations.router,
@@ -71,6 +76,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     keys.router,
     oauth_clients.router,
     oauth_sessions.router,
+    oauth_tokens.router,
     browser_login.router,
     app_filters.router,
     buildpack_registry.router,

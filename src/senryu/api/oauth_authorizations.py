@@ -8,33 +8,40 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ..actions.authenticate import authenticate, authorize, check_password, fresh_token, hashed_token
+from ..actions.two_factor import check_code
 from ..core.account import Account, Authorization
 from ..core.errors import Forbidden, Invalid, NotFound
+from ..core.oauth_client import SCOPES
+from ..core.two_factor import HEADER
 from ..platform import Platform
 from ..store.authorizations import delete_authorization, list_authorizations, update_authorization
-from .auth import Caller, CallerDep, PlatformDep, credentials, permits
+from ..store.oauth_grants import granted_clients
+from .auth import Caller, CallerDep, PlatformDep, credentials, guard_of, permits
 from .body import json_body, number, text
 from .parts import iso
 from .ranges import listed
 
 router = APIRouter()
-_SCOPES = frozenset({"global", "identity", "read", "write", "read-protected", "write-protected"})
+Client = tuple[UUID, str, str]
 _LONGEST_S = 10 * 365 * 24 * 3600
 
 
-def shown(authorization: Authorization, account: Account, platform: Platform, token: str | None = None) -> dict[str, Any]:
+def shown(
+    authorization: Authorization, account: Account, platform: Platform, token: str | None = None, client: Client | None = None
+) -> dict[str, Any]:
     """The schema's `oauth-authorization`; the token in full only when it is new."""
     expires_in = None
     if authorization.expires_at is not None:
         expires_in = max(0, int((authorization.expires_at - platform.clock.now()).total_seconds()))
     return {
         "access_token": {"id": str(authorization.id), "token": token or authorization.masked, "expires_in": expires_in},
-        "client": None,
+        "client": {"id": str(client[0]), "name": client[1], "redirect_uri": client[2]} if client else None,
         "created_at": iso(authorization.created_at),
         "description": authorization.description,
         "grant": None,
@@ -48,10 +55,13 @@ def shown(authorization: Authorization, account: Account, platform: Platform, to
 
 
 async def _account_of(request: Request, platform: Platform) -> Account:
-    """By token, or by e-mail address and password (only here)."""
+    """By token, or by e-mail address and password (only here), with the code of the second factor the account has."""
     user, password = credentials(request.headers.get("authorization", ""))
     if "@" in user:
-        return await check_password(user, password, db=platform.db, clock=platform.clock, attempts=request.app.state.attempts)
+        guard = guard_of(request)
+        account = await check_password(user, password, place=guard.place, db=platform.db, clock=platform.clock, attempts=guard.attempts)
+        await check_code(account, request.headers.get(HEADER), guard=guard)
+        return account
     account, authorization = await authenticate(password or user, db=platform.db, clock=platform.clock)
     if not permits(authorization.scope, request.method, request.url.path):
         raise Forbidden("This token's scope does not allow making tokens; use one with the scope `global`.")
@@ -64,8 +74,8 @@ async def create(request: Request, platform: PlatformDep) -> JSONResponse:
     account = await _account_of(request, platform)
     body = await json_body(request)
     scope = body.get("scope") or ["global"]
-    if not isinstance(scope, list) or not set(map(str, scope)) <= _SCOPES:
-        raise Invalid(f"`scope` must be a list of {', '.join(sorted(_SCOPES))}.")
+    if not isinstance(scope, list) or not set(map(str, scope)) <= SCOPES:
+        raise Invalid(f"`scope` must be a list of {', '.join(sorted(SCOPES))}.")
     expires_in = number(body, "expires_in", least=1, most=_LONGEST_S)
     async with platform.db.transaction() as tx:
         made, token = await authorize(
@@ -84,7 +94,9 @@ async def index(request: Request, caller: CallerDep, platform: PlatformDep) -> J
     """List."""
     async with platform.db.reading() as tx:
         found = await list_authorizations(tx, caller.account.id)
-    return listed(request, [shown(each, caller.account, platform) for each in found], fields=("id", "created_at"))
+        clients = await granted_clients(tx, caller.account.id)
+    every = [shown(each, caller.account, platform, client=clients.get(each.id)) for each in found]
+    return listed(request, every, fields=("id", "created_at"))
 
 
 async def _own(id: str, caller: Caller, platform: Platform) -> Authorization:
@@ -104,7 +116,10 @@ async def own_key(caller: CallerDep) -> JSONResponse:
 @router.get("/oauth/authorizations/{id}")
 async def info(id: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Info."""
-    return JSONResponse(shown(await _own(id, caller, platform), caller.account, platform))
+    async with platform.db.reading() as tx:
+        clients = await granted_clients(tx, caller.account.id)
+    found = await _own(id, caller, platform)
+    return JSONResponse(shown(found, caller.account, platform, client=clients.get(found.id)))
 
 
 @router.patch("/oauth/authorizations/{id}")

@@ -49,7 +49,7 @@ async def index(request: Request, caller: CallerDep, platform: PlatformDep) -> J
 
 @router.post("/oauth/clients")
 async def create(request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
-    """Create. The web flow (`/oauth/authorize`) is not served; clients can be registered and managed."""
+    """Create."""
     body = await json_body(request)
     client = await register_client(
         needed_text(body, "name", most=255),

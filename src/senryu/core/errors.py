@@ -10,18 +10,20 @@ class PlatformError(Exception):
     """A failure with a sentence for the user.
 
     Takes: `message`, one sentence (what failed, about which thing, what to do); `id`, Heroku's error id;
-    `url`, a page that says more; `app`, the app's name when the failure is about one.
+    `url`, a page that says more; `app`, the app's name when the failure is about one; `retry_after_s`,
+    when it may go better.
     """
 
     id = "internal_server_error"
 
     def __init__(
-        self, message: str, *, id: str | None = None, url: str | None = None, app: str | None = None
+        self, message: str, *, id: str | None = None, url: str | None = None, app: str | None = None, retry_after_s: int | None = None
     ) -> None:
         super().__init__(message)
         self.message = message
         self.url = url
         self.app = app
+        self.retry_after_s = retry_after_s
         if id is not None:
             self.id = id
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from .errors import Invalid
 
+SCOPES = frozenset({"global", "identity", "read", "write", "read-protected", "write-protected"})
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:

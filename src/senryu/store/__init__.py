@@ -1,3 +1,4 @@
 """Rows in, nouns out. The only room that writes SQL."""
 
-from . import webhook_tables as webhook_tables  # so that `tables.metadata` is whole
+from . import account_tables as account_tables  # so that `tables.metadata` is whole
+from . import webhook_tables as webhook_tables

@@ -31,6 +31,12 @@ async def find_by_token(tx: Transaction, token_hash: str) -> tuple[Authorization
     return _authorization(found), noun(Account, owner)
 
 
+async def find_authorization(tx: Transaction, id: UUID) -> Authorization | None:
+    """A token's record by its id."""
+    row = (await tx.execute(select(authorizations).where(authorizations.c.id == id))).mappings().first()
+    return _authorization(row) if row else None
+
+
 async def list_authorizations(tx: Transaction, account_id: UUID) -> list[Authorization]:
     """An account's tokens, oldest first."""
     query = select(authorizations).where(authorizations.c.account_id == account_id).order_by(authorizations.c.created_at)
