@@ -22,6 +22,7 @@ from fastapi import FastAPI
 
 from senryu.actions.authenticate import authorize
 from senryu.actions.browser_login import BrowserLogins
+from senryu.actions.keep_certificates import CertificateLoop
 from senryu.actions.recover import recover
 from senryu.actions.supervise import Supervisor
 from senryu.api.auth import Allowance
@@ -53,7 +54,7 @@ from senryu.store.dynos import list_dynos
 from senryu.store.formation import list_formation
 from senryu.store.releases import current_release, list_releases
 from senryu.store.vault import Vault
-from stand_ins import HouseResolver, IdleDrains
+from stand_ins import HouseResolver, IdleDrains, ScriptedAuthority
 
 VAULT_KEY = b"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 PATIENCE_S = 10.0
@@ -183,6 +184,7 @@ class House:
     logs: MemoryLogs
     clock: StoryClock
     intake: Intake
+    authority: ScriptedAuthority
     streams_dir: Path
     operator: Person
     owner: Person
@@ -265,6 +267,10 @@ class House:
         lines = await self.logs.history(UUID(app_id), LogFilter(), 1500)
         return [f"{line.source}[{line.process}]: {line.text}" for line in lines]
 
+    async def challenge(self, path: str) -> str | None:
+        """What a certificate authority sees under a path of any domain: the app's own answer unless the router sends it to the platform."""
+        return (await self.anyone().get(path)).text if path in self.router.challenges else None
+
     async def settle(self, app: str) -> None:
         """Waits until what runs is what the database says, and nothing is in between."""
 
@@ -290,7 +296,9 @@ class House:
         streams = FileStreams(self.streams_dir)
         fresh = _supervisor(self.db, self.platform.vault, self.engine, self.router, self.logs, streams, self.intake, self.clock)
         await fresh.__aenter__()
-        self.platform = replace(self.platform, supervision=fresh, streams=streams)
+        certificates = _certificates(self.db, self.platform.vault, self.router, self.authority, self.logs, self.clock)
+        fresh.undertake("certificates", certificates.run())
+        self.platform = replace(self.platform, supervision=fresh, streams=streams, certifying=certificates)
         self.api.state.platform = self.platform
 
 
@@ -331,6 +339,12 @@ def _supervisor(
     )
 
 
+def _certificates(
+    db: Database, vault: Vault, router: MemoryRouter, authority: ScriptedAuthority, logs: MemoryLogs, clock: StoryClock
+) -> CertificateLoop:
+    return CertificateLoop(db=db, vault=vault, router=router, authority=authority, log_writer=logs, clock=clock)
+
+
 async def _person(house: House, email: str, *, is_operator: bool = False, expires_in_s: float | None = None) -> Person:
     now = house.clock.now()
     account = Account(uuid4(), email, None, "no password", is_operator, now, now)
@@ -346,7 +360,7 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
     (home / "db").mkdir(parents=True)
     shutil.copyfile(empty_database, home / "db" / "senryu.db")
     clock = StoryClock()
-    wanted = settings({"home": home, "database_url": database_url}, {})
+    wanted = settings({"home": home, "database_url": database_url, "acme_directory": ScriptedAuthority.directory_url}, {})
     async with AsyncExitStack() as stack:
         db = Database(wanted.database_url)
         stack.push_async_callback(db.close)
@@ -358,6 +372,8 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
         intake = await stack.enter_async_context(Intake(outputs=engine, writer=logs, reader=logs, clock=clock))
         supervisor = _supervisor(db, vault, engine, router, logs, streams, intake, clock)
         await supervisor.__aenter__()
+        authority = ScriptedAuthority(clock.now)
+        certificates = _certificates(db, vault, router, authority, logs, clock)
         builder = ScriptedBuilder(blobs)
         platform = Platform(
             settings=wanted,
@@ -374,6 +390,7 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
             log_reader=logs,
             resolver=HouseResolver(),
             drains=drains,
+            certifying=certificates,
             streams=streams,
             supervision=supervisor,
             clock=clock,
@@ -381,7 +398,9 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
         api = _api_of(platform)
         open_terminals(api, Rendezvous(platform, ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)))
         nobody: Any = None
-        house = House(platform, api, engine, router, builder, logs, clock, intake, home / "streams", nobody, nobody)
+        house = House(platform, api, engine, router, builder, logs, clock, intake, authority, home / "streams", nobody, nobody)
+        authority.look = house.challenge
+        supervisor.undertake("certificates", certificates.run())
         house.operator = await house.person("operator@example.com", is_operator=True)
         house.owner = await house.person("owner@example.com")
         try:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from senryu.core.certificate_order import CHALLENGE_PATH, AccountUnknown, Authority, Authorization, PlacedOrder, Refused
+from senryu.core.errors import Unavailable
 from senryu.resolver import SystemResolver
 
 
@@ -24,3 +32,69 @@ class IdleDrains:
 
     def wake(self) -> None:
         self.woken += 1
+
+
+def signed(hostname: str, key_pem: str, now: datetime, life: timedelta) -> str:
+    """A certificate in PEM from an authority that lives for one call."""
+    key = serialization.load_pem_private_key(key_pem.encode(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Story CA")]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + life)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
+        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+class ScriptedAuthority(Authority):
+    """Signs what shows its answer at `look` (path to text). Tests fill `refuses` (host to reason) and hold orders by `is_holding`."""
+
+    directory_url = "https://ca.example.com/directory"
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.look: Callable[[str], Awaitable[str | None]]
+        self.refuses: dict[str, str] = {}
+        self.is_away = self.is_holding = False
+        self.life = timedelta(days=90)
+        self.placed: list[str] = []
+        self.accounts: list[str] = []
+
+    def new_key(self) -> str:
+        key = ec.generate_private_key(ec.SECP256R1())
+        form = serialization.PrivateFormat.PKCS8
+        return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+    async def register(self, account_key: str) -> str:
+        self._answer()
+        self.accounts.append(account_key)
+        return f"https://ca.example.com/account/{len(self.accounts)}"
+
+    async def place(self, account_key: str, account_url: str, hostname: str, key: str) -> PlacedOrder:
+        self._answer()
+        if account_key not in self.accounts:
+            raise AccountUnknown("no such account")
+        self.placed.append(hostname)
+        number = len(self.placed)
+        return PlacedOrder(f"https://ca.example.com/order/{number}", (Authorization(f"token{number}", f"answer{number}"),))
+
+    async def advance(self, account_key: str, account_url: str, order_url: str, hostname: str, key: str) -> str | None:
+        self._answer()
+        if hostname in self.refuses:
+            raise Refused(self.refuses[hostname])
+        if self.is_holding:
+            return None
+        number = order_url.rpartition("/")[2]
+        if await self.look(f"{CHALLENGE_PATH}token{number}") != f"answer{number}":
+            raise Refused(f"the answer of order {number} was not seen")
+        return signed(hostname, key, self._now(), self.life)
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise Unavailable("The certificate authority does not answer.")

@@ -20,6 +20,8 @@ _PORT_MAX = 65535
 _SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _DOMAIN = re.compile(r"^(?=.{1,200}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
 
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
 # name -> (environment variable, default, what it is)
 SETTINGS: dict[str, tuple[str, Any, str]] = {
     "home": ("SENRYU_HOME", Path("/var/lib/senryu"), "directory of everything this copy keeps"),
@@ -32,6 +34,9 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "default_size": ("SENRYU_DEFAULT_SIZE", "Standard-1X", "dyno size of new process types"),
     "allow_private_drains": ("SENRYU_ALLOW_PRIVATE_DRAINS", False, "whether log drains may lead into private networks and to this machine"),
     "allow_private_webhooks": ("SENRYU_ALLOW_PRIVATE_WEBHOOKS", False, "the same of webhooks"),
+    "acme_directory": ("SENRYU_ACME_DIRECTORY", "", "whom certs:auto asks; empty: Let's Encrypt, on `localhost` nobody; or `off`"),
+    "acme_email": ("SENRYU_ACME_EMAIL", "", "address the certificate authority may write to"),
+    "acme_ca_file": ("SENRYU_ACME_CA_FILE", "", "PEM file of whom the directory's own TLS is trusted by; empty: the usual"),
     "slots": ("SENRYU_ROUTER_SLOTS", 128, "apps the router has room for without a reload"),
 }
 
@@ -50,7 +55,17 @@ class Settings:
     default_size: str
     allow_private_drains: bool
     allow_private_webhooks: bool
+    acme_directory: str
+    acme_email: str
+    acme_ca_file: str
     slots: int
+
+    @property
+    def acme_directory_url(self) -> str:
+        """Where certs:auto asks for certificates; empty when it does not."""
+        if self.acme_directory:
+            return "" if self.acme_directory == "off" else self.acme_directory
+        return "" if self.domain == "localhost" else LETS_ENCRYPT
 
     @property
     def api_url(self) -> str:
@@ -120,6 +135,9 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envir
     values["default_size"] = size_named(values["default_size"]).name
     if not _DOMAIN.match(values["domain"]):
         raise Invalid(f"The setting `domain` is `{values['domain']}`; use a host name in lower case, such as apps.example.com.")
+    directory = values["acme_directory"]
+    if directory not in ("", "off") and not directory.startswith("https://"):
+        raise Invalid(f"The setting `acme_directory` is `{directory}`; use an https:// address, or off.")
     values["database_url"] = values["database_url"] or default_database_url(home)
     assert set(values) == {field.name for field in fields(Settings)}
     return Settings(**values)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .config import Settings
 from .core.address import Resolver
 from .core.build import Builder, Streams
+from .core.certificate_order import Certifying
 from .core.clock import Clock
 from .core.dyno import Engine, OutputReader
 from .core.formation import Supervision
@@ -37,6 +38,7 @@ class Platform:
     log_reader: LogReader
     resolver: Resolver
     drains: Draining
+    certifying: Certifying
     streams: Streams
     supervision: Supervision
     clock: Clock

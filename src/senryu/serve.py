@@ -21,6 +21,7 @@ import uvicorn
 
 from .actions.deliver import Deliveries
 from .actions.destroy import clear_all_away
+from .actions.keep_certificates import CertificateLoop
 from .actions.push import authorize_push, push
 from .actions.recover import recover
 from .actions.retain import retain
@@ -28,6 +29,7 @@ from .actions.supervise import Supervisor
 from .api.front_door import front_door, open_terminals
 from .api.parts import clearing, deploying
 from .api.rendezvous import Rendezvous
+from .authorities.acme import AcmeAuthority
 from .blobs.disk import DiskBlobStore
 from .builders.container import ContainerBuilder
 from .config import Settings
@@ -121,6 +123,9 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         builder = ContainerBuilder(engine, engine, blobs, home=home, buildpacks_dir=buildpacks_dir(), tools_dir=home / "tools")
         await recover(db=db, log_writer=logs, clock=clock)
         supervisor = await house.enter_async_context(_supervisor(settings, db, vault, engine, router, logs, streams, intake, clock))
+        certificates = CertificateLoop(
+            db=db, vault=vault, router=router, authority=_authority(settings), log_writer=logs, clock=clock
+        )
         platform = Platform(
             settings=settings,
             db=db,
@@ -136,12 +141,14 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             log_reader=logs,
             resolver=resolver,
             drains=drains,
+            certifying=certificates,
             streams=streams,
             supervision=supervisor,
             clock=clock,
         )
         db.on_news = (await house.enter_async_context(_deliveries(platform))).wake
         _undertake_chores(platform, supervisor, builder)
+        supervisor.undertake("certificates", certificates.run())
         yield platform
 
 
@@ -159,6 +166,11 @@ def _drains(settings: Settings, db: Database, vault: Vault, logs: FileLogs, reso
         clock=clock,
         allow_private=settings.allow_private_drains,
     )
+
+
+def _authority(settings: Settings) -> AcmeAuthority | None:
+    url = settings.acme_directory_url
+    return AcmeAuthority(url, email=settings.acme_email, ca_file=settings.acme_ca_file) if url else None
 
 
 def _deliveries(platform: Platform) -> Deliveries:

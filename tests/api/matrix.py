@@ -77,15 +77,20 @@ FEATURES_KEYS_CLIENTS = (
     _row("member", "GET", "/apps/{app}/features/{feature}", 200, feature="preboot"),
     _row("member", "PATCH", "/apps/{app}/features/{feature}", 200, {"enabled": True}, feature="preboot"),
 )
+CERTIFICATES = (
+    _row("member", "GET", "/apps/{app}/sni-endpoints", 200),
+    _row("member", "POST", "/apps/{app}/sni-endpoints", 422, {}),
+    *(_row("member", method, "/apps/{app}/sni-endpoints/{name}", 404, {}, name="x") for method in ("GET", "PATCH", "DELETE")),
+    *(_row("member", method, "/apps/{app}/acm", 200, {}) for method in ("POST", "PATCH", "DELETE")),
+    _row("member", "PATCH", "/apps/{app}/domains/{hostname}", 422, {}, hostname="shared.localhost"),
+    _row("public", "GET", "/.well-known/acme-challenge/{token}", 404, token="x"),
+)
 NOT_HERE_YET = (
-    *(_row("member", "GET", "/apps/{app}/" + kind, 200) for kind in "addons addon-attachments sni-endpoints telemetry-drains".split()),
+    *(_row("member", "GET", "/apps/{app}/" + kind, 200) for kind in "addons addon-attachments telemetry-drains".split()),
     *(_row("member", "GET", "/apps/{app}/" + kind, 404) for kind in "pipeline-couplings review-app".split()),
-    *(_row("member", "POST", "/apps/{app}/" + kind, 422, {}) for kind in "addons sni-endpoints acm".split()),
-    *(_row("member", method, "/apps/{app}/acm", 422, {}) for method in ("PATCH", "DELETE")),
+    *(_row("member", "POST", "/apps/{app}/" + kind, 422, {}) for kind in ("addons",)),
     *(_row("member", method, "/apps/{app}/addons/{addon}", 404, {}, addon="x") for method in ("GET", "PATCH", "DELETE")),
     _row("member", "GET", "/apps/{app}/addon-attachments/{addon}", 404, addon="x"),
-    *(_row("member", method, "/apps/{app}/sni-endpoints/{name}", 404, {}, name="x") for method in ("GET", "PATCH", "DELETE")),
-    _row("member", "PATCH", "/apps/{app}/domains/{hostname}", 422, {}, hostname="shared.localhost"),
     _row("member", "GET", "/apps/{app}/usage", 200),
     _row("member", "GET", "/client/v11/apps/{app}/transfers", 200),
     _row("account", "POST", "/addon-attachments", 404, {}),
@@ -163,6 +168,7 @@ MATRIX = (
     _row("account", "GET", "/stacks/{stack}", 200, stack="host"),
     *(_row("account", "GET", f"/{kind}", 200) for kind in "spaces teams addons addon-attachments addon-services pipelines".split()),
     *FEATURES_KEYS_CLIENTS,
+    *CERTIFICATES,
     *NOT_HERE_YET,
     *TEAMS,
     _row("operator", "POST", "/senryu/invitations", 201, {"email": "guest@example.com"}),

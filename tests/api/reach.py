@@ -169,6 +169,7 @@ GET    /regions                                             -        read
 GET    /regions/{region}                                    -        read
 POST   /review-apps                                         -        write
 GET    /senryu/ca.pem                                       -        -
+GET    /.well-known/acme-challenge/{token}                  -        -
 GET    /senryu/health                                       -        -
 POST   /senryu/invitations                                  -        global
 GET    /senryu/logs/{token}                                 -        -

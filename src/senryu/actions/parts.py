@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from ..core.build import Builder, Streams
+from ..core.certificate_order import Certifying
 from ..core.clock import Clock
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
@@ -18,6 +19,12 @@ class Telling(TypedDict):
     db: Database
     log_writer: LogWriter
     clock: Clock
+
+
+class Certified(Telling):
+    """… and having certificates looked after."""
+
+    certifying: Certifying
 
 
 class Waking(Telling):

@@ -44,7 +44,7 @@ def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str], 
     ids = {HOST: stack_id(HOST), **stacks}
     of_team = {"id": str(team.id), "name": team.name} if team else None
     return {
-        "acm": False,
+        "acm": app.is_acm,
         "archived_at": None,
         "build_stack": {"id": ids.get(app.build_stack, stack_id(app.build_stack)), "name": app.build_stack},
         "buildpack_provided_description": app.buildpack_provided_description,

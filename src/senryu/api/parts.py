@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ..actions.destroy import Clearing
-from ..actions.parts import Deploying, Releasing, Telling, Waking
+from ..actions.parts import Certified, Deploying, Releasing, Telling, Waking
 from ..platform import Platform
 
 
 def telling(platform: Platform) -> Telling:
     """See Telling."""
     return Telling(db=platform.db, log_writer=platform.log_writer, clock=platform.clock)
+
+
+def certifying(platform: Platform) -> Certified:
+    """See Certified."""
+    return Certified(**telling(platform), certifying=platform.certifying)
 
 
 def waking(platform: Platform) -> Waking:

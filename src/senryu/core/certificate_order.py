@@ -55,6 +55,10 @@ class Refused(PlatformError):
     id = "acm_failed"
 
 
+class AccountUnknown(Refused):
+    """The authority has forgotten our account; it is to be made again."""
+
+
 class Authority(Protocol):
     """Signs certificates. Every call is bounded by limits.AUTHORITY_TIMEOUT_S and may be repeated after a crash.
 

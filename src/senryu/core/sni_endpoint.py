@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid5
 
 from .errors import Invalid
+from .webhook import iso
 
 _RENEW_BEFORE = timedelta(days=30)
 _RENEW_SHARE = 3
@@ -46,6 +48,32 @@ class SniEndpoint:
     is_acm: bool
     created_at: datetime
     updated_at: datetime
+
+
+def data_of(endpoint: SniEndpoint, app_name: str, domain_ids: Iterable[UUID]) -> dict[str, Any]:
+    """The schema's `sni-endpoint`, as the API and webhooks tell it; the private key is in none of its fields."""
+    cert = endpoint.ssl_cert
+    return {
+        "app": {"id": str(endpoint.app_id), "name": app_name},
+        "certificate_chain": endpoint.certificate_chain,
+        "created_at": iso(endpoint.created_at),
+        "display_name": endpoint.display_name,
+        "domains": [str(id) for id in domain_ids],
+        "id": str(endpoint.id),
+        "name": endpoint.name,
+        "ssl_cert": {
+            "acm": endpoint.is_acm,
+            "ca_signed?": cert.is_ca_signed,
+            "cert_domains": list(cert.cert_domains),
+            "expires_at": iso(cert.expires_at),
+            "id": str(uuid5(endpoint.id, cert.fingerprint)),
+            "issuer": cert.issuer,
+            "self_signed?": cert.is_self_signed,
+            "starts_at": iso(cert.starts_at),
+            "subject": cert.subject,
+        },
+        "updated_at": iso(endpoint.updated_at),
+    }
 
 
 def covers(cert_domains: Iterable[str], hostname: str) -> bool:

@@ -50,6 +50,12 @@ async def delete_sni_endpoint(tx: Transaction, id: UUID) -> None:
     await tx.execute(delete(sni_endpoints).where(sni_endpoints.c.id == id))
 
 
+async def delete_lost_acm_endpoints(tx: Transaction) -> None:
+    """Takes automatic certificates away whose domain is gone."""
+    used = select(domains.c.sni_endpoint_id).where(domains.c.sni_endpoint_id.is_not(None))
+    await tx.execute(delete(sni_endpoints).where(sni_endpoints.c.is_acm, sni_endpoints.c.id.not_in(used)))
+
+
 async def wanted_certificates(tx: Transaction) -> dict[str, tuple[UUID, str]]:
     """Host → (certificate, its fingerprint), for every domain that has one."""
     joined = domains.join(sni_endpoints, domains.c.sni_endpoint_id == sni_endpoints.c.id)
