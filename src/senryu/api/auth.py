@@ -121,8 +121,12 @@ def permits(scope: Sequence[str], method: str, path: str) -> bool:
     return bool(enough & set(scope))
 
 
+async def _platform(request: Request) -> Platform:
+    return platform_of(request)  # not taken as it is: FastAPI calls plain functions in a thread
+
+
 CallerDep = Annotated[Caller, Depends(caller)]
-PlatformDep = Annotated[Platform, Depends(platform_of)]
+PlatformDep = Annotated[Platform, Depends(_platform)]
 
 
 async def member_app(app: str, request: Request, caller: CallerDep, platform: PlatformDep) -> App:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
-from starlette.middleware.base import RequestResponseEndpoint
 
 from ..actions.browser_login import BrowserLogins
 from ..core.attempts import Attempts
@@ -50,9 +49,10 @@ from . import (
     two_factor,
 )
 from .auth import Allowance, PlatformDep
+from .idempotency import Idempotency
 from .links import Origins
 from .rendezvous import Rendezvous
-from .transport import ETags, RequestIds
+from .transport import CallsLeft, ETags, RequestIds
 
 ROUTERS: tuple[APIRouter, ...] = (
     account.router,
@@ -124,17 +124,11 @@ def front_door(platform: Platform) -> FastAPI:
     api.state.logins = BrowserLogins(platform.clock)
     errors.install(api)
 
-    @api.middleware("http")
-    async def with_calls_left(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        answer = await call_next(request)
-        left = getattr(request.state, "calls_left", None)
-        if left is not None:
-            answer.headers["RateLimit-Remaining"] = str(left)
-        return answer
-
     for router in (*ROUTERS, _own):
         api.include_router(router)
+    api.add_middleware(CallsLeft)
     api.add_middleware(ETags)
+    api.add_middleware(Idempotency)
     api.add_middleware(RequestIds)
     api.add_middleware(Origins)
     return api

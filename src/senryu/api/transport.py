@@ -1,4 +1,4 @@
-"""What holds for every answer: `Request-Id`, `ETag`, and limits on what is read.
+"""What holds for every answer: `Request-Id`, `RateLimit-Remaining`, `ETag`, and limits on what is read.
 
 Source: https://devcenter.heroku.com/articles/platform-api-reference#caching, #request-id
 """
@@ -37,6 +37,27 @@ class RequestIds:
             await send(message)
 
         await self._app(scope, receive, with_id)
+
+
+class CallsLeft:
+    """Answers `RateLimit-Remaining` when the caller is known."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def counted(message: Message) -> None:
+            left = scope.get("state", {}).get("calls_left")
+            if left is not None and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["RateLimit-Remaining"] = str(left)
+            await send(message)
+
+        await self._app(scope, receive, counted)
 
 
 class ETags:
