@@ -80,7 +80,7 @@ def test_domains(api: FakeApi, senryu: Senryu) -> None:
     api.on("POST /apps/myapp/domains", www, 201)
     result = senryu("domains:add", "www.example.com", "-a", "myapp")
     assert "DNS Target myapp.localhost" in result.err
-    assert api.asked("POST /apps/myapp/domains")[0].json == {"hostname": "www.example.com", "sni_endpoint": None}
+    assert api.asked("POST /apps/myapp/domains")[0].json == {"hostname": "www.example.com"}
     for name in ("www.example.com", "example.com"):
         api.on(f"DELETE /apps/myapp/domains/{name}", {})
     assert senryu("domains:clear", "-a", "myapp").status == 0

@@ -1,4 +1,4 @@
-"""domains, domains:add, domains:info, domains:remove, domains:clear.
+"""domains, domains:add, domains:update, domains:info, domains:remove, domains:clear.
 
 Source: https://devcenter.heroku.com/articles/custom-domains
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from senryu.cli.arguments import AN_APP, CONFIRM, JSON, Command, Typed
+from senryu.cli.arguments import AN_APP, CONFIRM, JSON, Command, Flag, Typed
+from senryu.cli.failure import Failure
 from senryu.cli.output import Progress, as_json, confirm, heading, hexagon, note, pairs, say, table
 from senryu.cli.platform_api import PlatformApi, path_of
 from senryu.cli.remotes import app_for
@@ -45,12 +46,25 @@ def _endpoint(domain: dict[str, Any]) -> str:
 def _add(typed: Typed) -> None:
     app, hostname = app_for(typed), typed.first()
     with PlatformApi() as api, Progress(f"Adding {hostname} to {hexagon(app)}"):
-        domain = api.post(path_of("apps", app, "domains"), {"hostname": hostname, "sni_endpoint": None})
+        domain = api.post(path_of("apps", app, "domains"), _wanted(typed))
     target = domain.get("cname")
     if target:
         note(f"Configure your app's DNS provider to point to the DNS Target {target}.")
     if domain.get("status") == "pending":
         note(f"The domain {hostname} has been enqueued for addition; `senryu domains:info {hostname}` shows its status")
+
+
+def _wanted(typed: Typed) -> dict[str, Any]:
+    """Without `--cert` the platform picks the app's only certificate that is for the domain."""
+    return {"hostname": typed.first(), **({"sni_endpoint": typed.text("cert")} if typed.text("cert") else {})}
+
+
+def _update(typed: Typed) -> None:
+    app, hostname, cert = app_for(typed), typed.first(), typed.text("cert")
+    if not cert:
+        raise Failure("`senryu domains:update` needs `--cert NAME`", hint="`senryu certs` lists the names; `--cert none` takes it away")
+    with PlatformApi() as api, Progress(f"Updating {hostname} to use the certificate {cert}"):
+        api.patch(path_of("apps", app, "domains", hostname), {"sni_endpoint": None if cert == "none" else cert})
 
 
 def _info(typed: Typed) -> None:
@@ -61,11 +75,13 @@ def _info(typed: Typed) -> None:
         return as_json(domain)
     return pairs({
         "acm_status": domain.get("acm_status"),
+        "acm_status_reason": domain.get("acm_status_reason"),
         "app": app,
         "cname": domain.get("cname"),
         "created_at": domain.get("created_at"),
         "hostname": domain["hostname"],
         "kind": domain["kind"],
+        "sni_endpoint": (domain.get("sni_endpoint") or {}).get("name"),
         "status": domain.get("status"),
         "updated_at": domain.get("updated_at"),
     })  # fmt: skip
@@ -91,9 +107,13 @@ def _clear(typed: Typed) -> None:
     return None
 
 
+_CERT = Flag("cert", "c", "NAME", "the certificate it is answered with")
 TOPIC = {
     "domains": Command(_index, "", (*AN_APP, JSON)),
-    "domains:add": Command(_add, "HOSTNAME", AN_APP, least=1, most=1, examples=("domains:add www.example.com",)),
+    "domains:add": Command(_add, "HOSTNAME", (*AN_APP, _CERT), least=1, most=1, examples=("domains:add www.example.com",)),
+    "domains:update": Command(
+        _update, "HOSTNAME", (*AN_APP, _CERT), least=1, most=1, examples=("domains:update www.example.com --cert tidy-wren-12345",)
+    ),
     "domains:info": Command(_info, "HOSTNAME", (*AN_APP, JSON), least=1, most=1, examples=("domains:info www.example.com",)),
     "domains:remove": Command(_remove, "HOSTNAME", AN_APP, least=1, most=1, examples=("domains:remove www.example.com",)),
     "domains:clear": Command(_clear, "", (*AN_APP, CONFIRM)),
