@@ -89,6 +89,10 @@ async def test_a_build_that_breaks_in_an_unforeseen_way_does_not_block_the_app(h
     assert (await house.deploy("bug"))[0]["status"] == "succeeded"
 
 
+async def _no_sources(house: House) -> bool:
+    return not await house.platform.blobs.keys("sources/")
+
+
 async def test_an_app_destroyed_while_it_builds_leaves_nothing(house: House) -> None:
     await house.create("doomed")
     house.builder.gate = asyncio.Event()
@@ -100,7 +104,7 @@ async def test_an_app_destroyed_while_it_builds_leaves_nothing(house: House) -> 
     await asyncio.wait_for(output, 10)
     await eventually(lambda: not list(house.streams_dir.iterdir()))
     assert house.engine.running == {}
-    assert await house.platform.blobs.keys("sources/") == []
+    await eventually(lambda: _no_sources(house))
 
 
 async def test_an_app_destroyed_while_it_rolls_out_leaves_nothing(house: House) -> None:

@@ -5,6 +5,7 @@ Source: https://devcenter.heroku.com/articles/build-and-release-using-the-api
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -109,6 +110,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
         raise
     await platform.streams.begin(started.id)
     platform.supervision.undertake(f"deploy:{started.id}", _deploy(app, started, caller.account, platform))
+    await asyncio.sleep(0)  # it begins before its answer is given: whoever has the answer can cancel it
     return JSONResponse((await _shown([started], platform))[0], 201)
 
 
