@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .config import Settings
+from .core.add_on import Suppliers
 from .core.address import Resolver
 from .core.build import Builder, Streams
 from .core.certificate_order import Certifying
@@ -42,3 +43,4 @@ class Platform:
     streams: Streams
     supervision: Supervision
     clock: Clock
+    suppliers: Suppliers = field(default_factory=dict)

@@ -17,6 +17,7 @@ from ..core.errors import Conflict, NotFound, PlatformError
 from ..core.log_line import LogWriter
 from ..core.slug import Slug
 from ..core.source import Source
+from ..store.add_ons import attached_variables
 from ..store.apps import list_buildpacks, lock_app
 from ..store.builds import create_build, create_slug, find_build, list_builds, update_build
 from ..store.database import Database
@@ -53,7 +54,8 @@ async def begin_build(app: App, source: Source, *, by: Account, id: UUID | None 
 async def _config_for(app: App, db: Database, vault: Vault) -> ConfigVars:
     async with db.reading() as tx:
         latest = await latest_release(tx, app.id, vault=vault)
-    return latest.config_vars if latest else {}
+        attached = await attached_variables(tx, app.id, vault=vault)
+    return {**(latest.config_vars if latest else {}), **attached}
 
 
 async def build(

@@ -16,6 +16,7 @@ from ..core.log_line import LogReader
 from ..core.route import Router
 from ..core.slug import BlobStore, slug_key
 from ..core.source import Repositories
+from ..store.add_ons import leave_add_ons
 from ..store.apps import delete_app, lock_app
 from ..store.builds import kept_checksums, list_builds
 from ..store.database import Database
@@ -58,6 +59,7 @@ async def destroy(app: App, *, by: Account, vault: Vault, supervision: Supervisi
         await note_remains(tx, left, clock.now())
         await note(tx, held, held, "destroy", now=clock.now(), by=by.id)
         await end_webhooks(tx, app.id, clock.now())
+        await leave_add_ons(tx, app.id, clock.now())
         await delete_app(tx, app.id)
     for build_id in builds:
         supervision.cancel(build_task(build_id))

@@ -18,6 +18,7 @@ from ..core.dyno_size import size_named
 from ..core.errors import Invalid, NotFound
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
+from ..store.add_ons import attached_variables
 from ..store.database import Database
 from ..store.dynos import TerminalWish, create_dyno, delete_dyno, list_dynos, start_wish
 from ..store.releases import current_release, find_release
@@ -102,9 +103,10 @@ async def environment_inside(app: App, dyno: Dyno, extra: Mapping[str, str], *, 
     async with db.reading() as tx:
         release = await find_release(tx, app.id, dyno.release_id, vault=vault)
         given, _ = await start_wish(tx, dyno.id, vault=vault)
+        attached = await attached_variables(tx, app.id, vault=vault)
     if release is None:
         raise NotFound(f"Couldn't find the release that {dyno.name} runs.", app=app.name)
-    return environment(app, release, dyno, {**given, **extra})
+    return environment(app, release, dyno, {**attached, **given, **extra})
 
 
 def terminal_wish(env: Mapping[str, str], *, attach: bool, tty: bool) -> tuple[TerminalWish, dict[str, str]]:

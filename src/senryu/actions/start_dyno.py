@@ -13,6 +13,7 @@ from ..core.dyno import BASE_ENV, Dyno, DynoKind, DynoOrder, DynoState, Engine, 
 from ..core.dyno_size import size_named
 from ..core.log_line import LogWriter
 from ..core.release import Release
+from ..store.add_ons import attached_variables
 from ..store.database import Database
 from ..store.dynos import TerminalWish, create_dyno, start_wish
 from ..store.vault import Vault
@@ -113,12 +114,14 @@ async def start_dyno(
         async with db.transaction() as tx:
             await create_dyno(tx, dyno)
             await note(tx, app, dyno, "create", now=dyno.created_at)
+            attached = await attached_variables(tx, app.id, vault=vault)
         extra: dict[str, str] = {}
         wish = TerminalWish()
     else:
         async with db.reading() as tx:
             extra, wish = await start_wish(tx, dyno.id, vault=vault)
-    env = environment(app, release, dyno, extra)
+            attached = await attached_variables(tx, app.id, vault=vault)
+    env = environment(app, release, dyno, {**attached, **extra})
     shown = dyno.command.replace("${PORT}", str(dyno.port)).replace("$PORT", str(dyno.port))
     await tell(app.id, dyno.name, f"Starting process with command `{shown}`", log_writer=log_writer, clock=clock)
     await engine.start(order_of(app, release, dyno, env, wish))

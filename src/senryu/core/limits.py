@@ -22,6 +22,10 @@ TEAM_MEMBERS_MAX = 500
 TEAM_APPS_MAX = 500
 APP_TRANSFERS_PER_ACCOUNT_MAX = 100  # ours: offers that wait for an answer
 
+# Add-ons
+PROVISION_TIMEOUT_S = 60.0  # ours: a supplier's one call
+ADD_ONS_ROUND_S = 60.0  # ours: how often what a crash interrupted is gone on with
+
 # Builds and slugs (Dev Center: slug-compiler, limits)
 SLUG_MAX_BYTES = 500 * MIB
 SLUG_UNPACKED_MAX_BYTES = 4 * GIB  # ours: what a 500 MB slug may grow to; a bomb stops here
@@ -153,6 +157,7 @@ LOGIN_ACCOUNT_DELAY_MAX_S = 30.0  # ours: between guesses at one account from ad
 LOGIN_FAILURES_KEPT_S = 3600.0
 TWO_FACTOR_PENDING_S = 600.0  # ours: from a begun second factor to its first code
 IDEMPOTENCY_S = 3600.0  # ours: how long the answer to a write is kept for who asks again
+IDEMPOTENCY_WAIT_S = 60.0  # ours: for the same write that is under way
 IDEMPOTENT_ANSWERS_MAX = 10_000
 IDEMPOTENT_ANSWER_MAX_BYTES = 256 * KIB
 OAUTH_CODE_S = 300.0

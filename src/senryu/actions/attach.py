@@ -1,0 +1,68 @@
+"""Attaching add-ons to apps and detaching them. Each is a release, whose dynos have other config vars.
+
+Source: https://devcenter.heroku.com/articles/managing-add-ons#using-attachment-names
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+from uuid import uuid4
+
+from ..core.account import Account
+from ..core.add_on import AddOn, AddOnService, Attachment, check_free, checked_attachment_name, next_attachment_name
+from ..core.app import App
+from ..core.errors import Conflict, Invalid, NotFound
+from ..core.release import Release
+from ..store.add_ons import create_attachment, delete_attachments, list_attachments
+from ..store.apps import lock_app
+from ..store.releases import latest_release
+from .parts import Releasing
+from .release import Draft, release
+
+
+async def release_as(app: App, description: str, *, by: Account, **parts: Unpack[Releasing]) -> Release | None:
+    """A release that changes nothing but what comes from add-ons."""
+
+    def draft(latest: Release | None) -> Draft:
+        return Draft(description, latest.config_vars if latest else {})
+
+    return await release(app, draft, by=by, **parts)
+
+
+async def attach(
+    app: App, add_on: AddOn, service: AddOnService, *, name: str | None, replaces: bool, by: Account, **parts: Unpack[Releasing]
+) -> Attachment:
+    """Attaches an add-on to an app. `replaces` (the owner confirmed) takes the name from another attachment.
+
+    Raises: Conflict when the name is taken, Invalid for a bad name or an add-on of another app's that may not be shared.
+    """
+    vault, now = parts["vault"], parts["clock"].now()
+    if add_on.app_id != app.id and not service.supports_sharing:
+        raise Invalid(f"{add_on.name} cannot be shared with other apps.")
+    async with parts["db"].transaction() as tx:
+        if await lock_app(tx, app.id) is None:
+            raise NotFound("Couldn't find that app.")
+        attached = await list_attachments(tx, app_id=app.id, vault=vault)
+        latest = await latest_release(tx, app.id, vault=vault)
+        taken = [attachment.name for attachment, _ in attached]
+        wanted = checked_attachment_name(name) if name else next_attachment_name(service, taken, add_on.id.int)
+        former = next((attachment for attachment, _ in attached if attachment.name == wanted), None)
+        if former is not None and replaces:
+            await delete_attachments(tx, id=former.id)
+            attached = [entry for entry in attached if entry[0] is not former]
+        check_free(wanted, add_on, attached, latest.config_vars if latest else {})
+        made = Attachment(uuid4(), add_on.id, app.id, wanted, now, now)
+        await create_attachment(tx, made)
+    await release_as(app, f"Attach {wanted} (@{add_on.name})", by=by, **parts)
+    return made
+
+
+async def detach(app: App, attachment: Attachment, add_on: AddOn, *, by: Account, **parts: Unpack[Releasing]) -> None:
+    """Takes an attachment away. Raises: Conflict for the last one of the app that pays for the add-on."""
+    async with parts["db"].transaction() as tx:
+        of_add_on = await list_attachments(tx, add_on_id=add_on.id, vault=parts["vault"])
+        own = [other for other, _ in of_add_on if other.app_id == add_on.app_id and other.id != attachment.id]
+        if attachment.app_id == add_on.app_id and not own:
+            raise Conflict(f"{attachment.name} is {app.name}'s last attachment of {add_on.name}; destroy the add-on instead.", app=app.name)
+        await delete_attachments(tx, id=attachment.id)
+    await release_as(app, f"Detach {attachment.name} (@{add_on.name})", by=by, **parts)

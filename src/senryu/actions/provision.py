@@ -1,0 +1,179 @@
+"""Making add-ons, changing their plans and taking them away. Suppliers' calls may be repeated, so a crash between two lines costs nothing.
+
+Source: https://devcenter.heroku.com/articles/managing-add-ons
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Unpack
+from uuid import uuid4
+
+import structlog
+
+from ..core.account import Account
+from ..core.add_on import (
+    AddOn,
+    AddOnState,
+    Attachment,
+    Supplier,
+    Suppliers,
+    check_free,
+    checked_add_on_name,
+    checked_attachment_name,
+    chosen,
+    next_attachment_name,
+)
+from ..core.app import App
+from ..core.clock import Clock
+from ..core.errors import Conflict, Invalid, NotFound, Unavailable
+from ..core.limits import PROVISION_TIMEOUT_S
+from ..store.accounts import find_accounts
+from ..store.add_ons import (
+    create_add_on,
+    create_attachment,
+    delete_add_on,
+    delete_attachments,
+    find_add_on,
+    list_add_ons,
+    list_attachments,
+    update_add_on,
+)
+from ..store.apps import find_app, lock_app
+from ..store.database import Database
+from ..store.releases import latest_release
+from ..store.vault import Vault
+from .attach import release_as
+from .parts import Releasing
+
+_log = structlog.get_logger("add-ons")
+
+
+def _drawn(app: App, supplier: Supplier, plan: str, name: str | None, clock: Clock) -> AddOn:
+    id, now = uuid4(), clock.now()
+    drawn = checked_add_on_name(name) if name else f"{supplier.service.prefix}-{app.name[:30]}-{10000 + id.int % 90000}"
+    return AddOn(id, app.id, drawn, supplier.service.name, plan, AddOnState.PROVISIONING, now, now)
+
+
+async def provision(
+    app: App,
+    wanted: str,
+    *,
+    name: str | None = None,
+    attached_as: str | None = None,
+    options: Mapping[str, str],
+    by: Account,
+    suppliers: Suppliers,
+    **parts: Unpack[Releasing],
+) -> AddOn:
+    """Makes an add-on of the plan `service:plan`, attaches it and releases.
+
+    Raises: Invalid for an unknown plan or option, Conflict when a name is taken, Unavailable when its supplier fails (nothing is left).
+    """
+    supplier, plan = chosen(suppliers, wanted)
+    clock, vault = parts["clock"], parts["vault"]
+    add_on = _drawn(app, supplier, plan.slug, name, clock)
+    async with parts["db"].transaction() as tx:
+        if await lock_app(tx, app.id) is None:
+            raise NotFound("Couldn't find that app.")
+        attached = await list_attachments(tx, app_id=app.id, vault=vault)
+        latest = await latest_release(tx, app.id, vault=vault)
+        taken = [attachment.name for attachment, _ in attached]
+        chosen_name = checked_attachment_name(attached_as) if attached_as else next_attachment_name(supplier.service, taken, add_on.id.int)
+        promised = replace(add_on, config=dict.fromkeys(supplier.service.keys, ""))
+        check_free(chosen_name, promised, attached, latest.config_vars if latest else {})
+        await create_add_on(tx, add_on, vault=vault)
+        await create_attachment(tx, Attachment(uuid4(), add_on.id, app.id, chosen_name, add_on.created_at, add_on.created_at))
+    try:
+        made = await _supplied(add_on, supplier, options, db=parts["db"], vault=vault, clock=clock)
+    except (Invalid, Unavailable):
+        await _taken_away(add_on, supplier, db=parts["db"])
+        raise
+    await release_as(app, f"Attach {chosen_name} (@{made.name})", by=by, **parts)
+    return made
+
+
+async def _supplied(
+    add_on: AddOn, supplier: Supplier, options: Mapping[str, str], *, db: Database, vault: Vault, clock: Clock
+) -> AddOn:
+    try:
+        async with asyncio.timeout(PROVISION_TIMEOUT_S):
+            config = await supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options)
+    except TimeoutError:
+        raise Unavailable(f"{add_on.name} could not be made within {PROVISION_TIMEOUT_S:.0f} s; try again.") from None
+    made = replace(add_on, state=AddOnState.PROVISIONED, config=config, updated_at=clock.now())
+    async with db.transaction() as tx:
+        if await find_add_on(tx, add_on.id, vault=vault) is None:
+            raise Conflict(f"{add_on.name} was destroyed while it was being made.")
+        await update_add_on(tx, made, vault=vault)
+    return made
+
+
+async def _taken_away(add_on: AddOn, supplier: Supplier, *, db: Database) -> None:
+    """The resource first: its row is how it is found again."""
+    async with asyncio.timeout(PROVISION_TIMEOUT_S):
+        await supplier.deprovision(add_on.id)
+    async with db.transaction() as tx:
+        await delete_add_on(tx, add_on.id)
+
+
+async def change_plan(add_on: AddOn, wanted: str, *, suppliers: Suppliers, db: Database, vault: Vault, clock: Clock) -> AddOn:
+    """Another plan of the same service. Raises: Invalid, Unavailable."""
+    supplier, plan = chosen(suppliers, wanted)
+    if supplier.service.name != add_on.service:
+        raise Invalid(f"{add_on.name} is of {add_on.service}; it cannot become one of {supplier.service.name}.")
+    async with asyncio.timeout(PROVISION_TIMEOUT_S):
+        await supplier.change_plan(add_on.id, plan)
+    changed = replace(add_on, plan=plan.slug, updated_at=clock.now())
+    async with db.transaction() as tx:
+        await update_add_on(tx, changed, vault=vault)
+    return changed
+
+
+async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppliers, force: bool, **parts: Unpack[Releasing]) -> AddOn:
+    """Detaches it everywhere, releases, takes the resource away. Raises: Conflict while other apps have it attached, unless `force`."""
+    vault = parts["vault"]
+    async with parts["db"].transaction() as tx:
+        attached = await list_attachments(tx, add_on_id=add_on.id, vault=vault)
+        others = [attachment for attachment, _ in attached if attachment.app_id != add_on.app_id]
+        if others and not force:
+            raise Conflict(f"{add_on.name} is attached to {len(others)} other app(s); detach it there first, or use --force.")
+        leaving = replace(add_on, state=AddOnState.DEPROVISIONING, updated_at=parts["clock"].now())
+        await update_add_on(tx, leaving, vault=vault)
+        await delete_attachments(tx, add_on_id=add_on.id)
+    names = [attachment.name for attachment, _ in attached if attachment.app_id == app.id]
+    await release_as(app, f"Detach {', '.join(names) or add_on.name} (@{add_on.name})", by=by, **parts)
+    await _taken_away(leaving, suppliers[add_on.service], db=parts["db"])
+    return replace(leaving, state=AddOnState.DEPROVISIONED)
+
+
+async def finish_add_ons(*, suppliers: Suppliers, **parts: Unpack[Releasing]) -> None:
+    """Goes on with what a crash interrupted: half-made add-ons are made, leaving ones go. One that fails waits for the next round."""
+    db, vault = parts["db"], parts["vault"]
+    async with db.reading() as tx:
+        half = await list_add_ons(tx, vault=vault, state=AddOnState.PROVISIONING)
+        leaving = await list_add_ons(tx, vault=vault, state=AddOnState.DEPROVISIONING)
+    before = parts["clock"].now() - timedelta(seconds=2 * PROVISION_TIMEOUT_S)
+    for add_on in [*(one for one in half if one.created_at < before), *(one for one in leaving if one.updated_at < before)]:
+        supplier = suppliers.get(add_on.service)
+        if supplier is None:
+            continue
+        try:
+            if add_on.state is AddOnState.DEPROVISIONING:
+                await _taken_away(add_on, supplier, db=db)
+            else:
+                await _supplied(add_on, supplier, {}, db=db, vault=vault, clock=parts["clock"])
+                await _told(add_on, **parts)
+        except (Invalid, Unavailable, Conflict, TimeoutError) as problem:
+            _log.warning("add-on waits", add_on=add_on.name, state=add_on.state, reason=str(problem))
+
+
+async def _told(add_on: AddOn, **parts: Unpack[Releasing]) -> None:
+    async with parts["db"].reading() as tx:
+        app = await find_app(tx, add_on.app_id)
+        owners = await find_accounts(tx, {app.owner_id}) if app else {}
+    if app is not None:
+        await release_as(app, f"Attach {add_on.name}", by=owners[app.owner_id], **parts)

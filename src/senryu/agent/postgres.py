@@ -1,0 +1,214 @@
+"""The PostgreSQL server of the platform: Debian's program under a user of its own, its data below the home.
+
+It listens on the dynos' gateway, with TLS, and on a Unix socket for senryud. Made when the first database is asked for, started again
+whenever it has ended, left alone when the agent restarts.
+
+Source: PostgreSQL documentation, "Server Configuration", "The pg_hba.conf File", "Creating a Database Cluster".
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from senryu.core.errors import Unavailable
+
+USER = "senryu-data"
+PORT = 5432
+ADMIN = "senryu_admin"
+_PROGRAMS = Path("/usr/lib/postgresql")
+_CERTIFICATE = (
+    "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650", "-subj", "/CN=postgresql",
+)  # fmt: skip
+_START_TIMEOUT_S = 60.0
+_INIT_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the server is: `root` (below it everything), the address it listens on and who may come from where."""
+
+    root: Path
+    address: str
+    subnet: IPv4Network
+    platform_user: str
+    owner: str = USER
+    port: int = PORT
+
+    @property
+    def data(self) -> Path:
+        """The cluster."""
+        return self.root / "cluster"
+
+    @property
+    def sockets(self) -> Path:
+        """senryud's way in."""
+        return self.root / "socket"
+
+
+def settings_text(place: Place) -> str:
+    """What differs from initdb's postgresql.conf. Pure."""
+    return "\n".join(
+        (
+            f"listen_addresses = '{place.address}'",
+            f"port = {place.port}",
+            f"unix_socket_directories = '{place.sockets}'",
+            "unix_socket_permissions = 0770",
+            "ssl = on",
+            "ssl_min_protocol_version = 'TLSv1.2'",
+            "password_encryption = 'scram-sha-256'",
+            "max_connections = 500",
+            "superuser_reserved_connections = 10",
+            "shared_preload_libraries = 'pg_stat_statements'",
+            "logging_collector = on",
+            "log_directory = '../log'",
+            "log_filename = 'postgresql-%a.log'",
+            "log_rotation_age = 1d",
+            "log_rotation_size = 0",
+            "log_truncate_on_rotation = on",
+            "log_statement = 'none'",
+            "log_min_error_statement = panic",  # statements may have secrets of tenants
+            "",
+        )
+    )
+
+
+def access_text(place: Place) -> str:
+    """pg_hba.conf: the platform by the socket; members of a database's own role from the dynos, with TLS and a password. Pure."""
+    return "\n".join(
+        (
+            f"local all {ADMIN} peer map=platform",
+            f"hostssl samerole all {place.subnet} scram-sha-256",
+            "",
+        )
+    )
+
+
+def ident_text(place: Place) -> str:
+    """pg_ident.conf: which users of the machine are the administrator. Pure."""
+    return f"platform {place.platform_user} {ADMIN}\nplatform root {ADMIN}\n"
+
+
+def run(place: Place) -> None:
+    """Sees to it that the server runs and takes connections. Blocks. Raises: Unavailable with what the owner has to do."""
+    programs = _programs(place)
+    _prepare(place, programs)
+    if not _is_running(place):
+        _start(place, programs)
+    _await_answer(place, programs)
+
+
+def stop(place: Place) -> None:
+    """Ends it as for a machine that is switched off: connections are cut, what was committed is kept. Blocks."""
+    pid = _pid(place)
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
+    while _pid(place) == pid:
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGQUIT)
+            return
+        time.sleep(0.05)
+
+
+def _programs(place: Place) -> Path:
+    version = place.data / "PG_VERSION"
+    found = sorted((path for path in _PROGRAMS.glob("*/bin") if (path / "postgres").exists()), key=lambda path: int(path.parent.name))
+    if version.exists():
+        wanted = version.read_text().strip()
+        found = [path for path in found if path.parent.name == wanted]
+    if not found:
+        raise Unavailable("PostgreSQL's server is not on this machine: install Debian's package `postgresql`, or run ./quickstart again.")
+    return found[-1]
+
+
+def _owner(place: Place) -> dict[str, object]:
+    try:
+        account = pwd.getpwnam(place.owner)
+    except KeyError:
+        raise Unavailable(f"There is no user `{place.owner}` on this machine; run ./quickstart again, which makes it.") from None
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "umask": 0o077}
+
+
+def _prepare(place: Place, programs: Path) -> None:
+    owner = _owner(place)
+    uid, gid = int(str(owner["user"])), int(str(owner["group"]))
+    platform = pwd.getpwnam(place.platform_user).pw_gid
+    for folder, mode, group in ((place.root, 0o711, gid), (place.sockets, 0o750, platform), (place.root / "log", 0o700, gid)):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chown(folder, uid, group)
+        folder.chmod(mode)
+    if place.data.exists():
+        _configure(place.data, place, uid, gid)
+        return
+    growing = place.root / "cluster.growing"
+    shutil.rmtree(growing, ignore_errors=True)
+    _do(programs / "initdb", "-D", growing, "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions", **owner)
+    with (growing / "postgresql.conf").open("a") as file:
+        file.write("include 'senryu.conf'\n")
+    _do(*_CERTIFICATE, "-keyout", growing / "server.key", "-out", growing / "server.crt", **owner)
+    _configure(growing, place, uid, gid)
+    growing.rename(place.data)
+
+
+def _configure(cluster: Path, place: Place, uid: int, gid: int) -> None:
+    for name, text in (("senryu.conf", settings_text(place)), ("pg_hba.conf", access_text(place)), ("pg_ident.conf", ident_text(place))):
+        path = cluster / f"{name}.new"
+        path.write_text(text)
+        os.chown(path, uid, gid)
+        path.chmod(0o600)
+        path.replace(cluster / name)
+
+
+def _pid(place: Place) -> int | None:
+    """The server's process, None when it does not run (whatever an old file says)."""
+    try:
+        pid = int((place.data / "postmaster.pid").read_text().splitlines()[0])
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError, IndexError):
+        return None
+    return pid if os.fsencode(place.data) in words else None
+
+
+def _is_running(place: Place) -> bool:
+    return _pid(place) is not None
+
+
+def _start(place: Place, programs: Path) -> None:
+    with (place.root / "log" / "start.log").open("wb") as log:
+        subprocess.Popen(
+            [str(programs / "postgres"), "-D", str(place.data)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            **_owner(place),  # type: ignore[call-overload]
+        )
+
+
+def _await_answer(place: Place, programs: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    question = [str(programs / "pg_isready"), "-q", "-h", str(place.sockets), "-p", str(place.port)]
+    while subprocess.run(question, timeout=10, check=False).returncode != 0:
+        if time.monotonic() > deadline or not _is_running(place):
+            said = (place.root / "log" / "start.log").read_text(errors="replace").strip().splitlines()
+            raise Unavailable(f"PostgreSQL's server does not start ({(said or ['it says nothing'])[-1][:200]}); see {place.root}/log.")
+        time.sleep(0.05)
+
+
+def _do(*command: object, **owner: object) -> None:
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=_INIT_TIMEOUT_S, check=False, cwd="/", **owner)  # type: ignore[call-overload]
+    if done.returncode != 0:
+        raise Unavailable(f"PostgreSQL's server could not be made: {done.stderr.strip()[-200:]}")

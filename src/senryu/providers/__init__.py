@@ -1,0 +1,1 @@
+"""Suppliers of add-ons. Each knows `core` only."""

@@ -1,0 +1,6 @@
+"""PostgreSQL databases as add-ons: a role and a database of its own for each, on one server."""
+
+from .plans import SERVICE
+from .supplier import PostgresSupplier, Reached, Server
+
+__all__ = ["SERVICE", "PostgresSupplier", "Reached", "Server"]

@@ -1,0 +1,32 @@
+"""The plans of `heroku-postgresql`.
+
+Source: https://devcenter.heroku.com/articles/heroku-postgres-plans (sizes, connections; prices are an operator's own affair: 0).
+"""
+
+from __future__ import annotations
+
+from ...core.add_on import AddOnService, Plan
+from ...core.limits import GIB
+
+_NAME = "heroku-postgresql"
+
+
+def _plan(slug: str, human_name: str, size_gib: int, connections: int, price_cents: int, *, is_default: bool = False) -> Plan:
+    return Plan(_NAME, slug, human_name, price_cents, {"bytes": size_gib * GIB, "connections": connections}, is_default)
+
+
+SERVICE = AddOnService(
+    name=_NAME,
+    human_name="Heroku Postgres",
+    plans=(
+        _plan("essential-0", "Essential 0", 1, 20, 500, is_default=True),
+        _plan("essential-1", "Essential 1", 10, 20, 900),
+        _plan("essential-2", "Essential 2", 32, 40, 2000),
+        _plan("standard-0", "Standard 0", 64, 120, 5000),
+        _plan("standard-2", "Standard 2", 256, 400, 20000),
+    ),
+    first_attachment="DATABASE",
+    later_attachments="HEROKU_POSTGRESQL",
+    prefix="postgresql",
+    aliases=("senryu-postgresql", "postgresql", "postgres"),
+)

@@ -1,0 +1,36 @@
+"""The tables of add-ons. An add-on outlives its app until its supplier has taken the resource away."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, Text, UniqueConstraint, Uuid
+
+from .tables import Moment, metadata
+
+# `sealed_config`: what the supplier gave, credentials among it.
+add_ons = Table(
+    "add_ons",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("app_id", Uuid, nullable=False, index=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("service", String(62), nullable=False),
+    Column("plan", String(62), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("sealed_config", LargeBinary, nullable=False),
+    Column("message", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+add_on_attachments = Table(
+    "add_on_attachments",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("add_on_id", Uuid, ForeignKey("add_ons.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("app_id", Uuid, ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("namespace", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("app_id", "name"),
+)

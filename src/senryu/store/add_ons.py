@@ -1,0 +1,97 @@
+"""Add-ons and their attachments. What suppliers gave holds credentials and is sealed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from ..core.add_on import AddOn, AddOnState, Attachment, all_variables
+from .add_on_tables import add_on_attachments, add_ons
+from .database import Transaction
+from .rows import columns, noun
+from .vault import Vault
+
+
+def _columns(add_on: AddOn, vault: Vault) -> dict[str, Any]:
+    return {**columns(add_on, "config"), "sealed_config": vault.seal(dict(add_on.config))}
+
+
+def _add_on(row: Any, vault: Vault) -> AddOn:
+    return noun(AddOn, row, state=AddOnState(row["state"]), config=vault.open(row["sealed_config"]))
+
+
+async def create_add_on(tx: Transaction, add_on: AddOn, *, vault: Vault) -> None:
+    """Stores an add-on. Raises: Conflict when the name is taken."""
+    await tx.execute(insert(add_ons).values(_columns(add_on, vault)))
+
+
+async def update_add_on(tx: Transaction, add_on: AddOn, *, vault: Vault) -> None:
+    """Stores what changed. Raises: Conflict when the new name is taken."""
+    await tx.execute(update(add_ons).where(add_ons.c.id == add_on.id).values(_columns(add_on, vault)))
+
+
+async def delete_add_on(tx: Transaction, id: UUID) -> None:
+    """Takes the row away, its attachments with it."""
+    await tx.execute(delete(add_ons).where(add_ons.c.id == id))
+
+
+async def find_add_on(tx: Transaction, key: UUID | str, *, vault: Vault) -> AddOn | None:
+    """By id or name."""
+    where = add_ons.c.id == key if isinstance(key, UUID) else add_ons.c.name == key
+    row = (await tx.execute(select(add_ons).where(where))).mappings().first()
+    return _add_on(row, vault) if row else None
+
+
+async def list_add_ons(tx: Transaction, app_id: UUID | None = None, *, vault: Vault, state: AddOnState | None = None) -> list[AddOn]:
+    """The add-ons an app pays for, or all; of one state, or any; by name."""
+    query = select(add_ons).order_by(add_ons.c.name)
+    if app_id is not None:
+        query = query.where(add_ons.c.app_id == app_id)
+    if state is not None:
+        query = query.where(add_ons.c.state == state.value)
+    return [_add_on(row, vault) for row in (await tx.execute(query)).mappings()]
+
+
+async def leave_add_ons(tx: Transaction, app_id: UUID, now: datetime) -> None:
+    """All add-ons of an app that is being destroyed are to be taken away by their suppliers."""
+    leaving = {"state": AddOnState.DEPROVISIONING.value, "updated_at": now}
+    await tx.execute(update(add_ons).where(add_ons.c.app_id == app_id).values(leaving))
+    own = select(add_ons.c.id).where(add_ons.c.app_id == app_id)
+    await tx.execute(delete(add_on_attachments).where(add_on_attachments.c.add_on_id.in_(own)))
+
+
+async def create_attachment(tx: Transaction, attachment: Attachment) -> None:
+    """Stores an attachment. Raises: Conflict when the app has one of that name."""
+    await tx.execute(insert(add_on_attachments).values(columns(attachment)))
+
+
+async def delete_attachments(tx: Transaction, *, id: UUID | None = None, add_on_id: UUID | None = None, app_id: UUID | None = None) -> None:
+    """Takes away one attachment, or all of an add-on, or all of an app."""
+    c = add_on_attachments.c
+    wanted = [column == value for column, value in ((c.id, id), (c.add_on_id, add_on_id), (c.app_id, app_id)) if value is not None]
+    if wanted:
+        await tx.execute(delete(add_on_attachments).where(or_(*wanted)))
+
+
+async def list_attachments(
+    tx: Transaction, *, app_id: UUID | None = None, add_on_id: UUID | None = None, vault: Vault
+) -> list[tuple[Attachment, AddOn]]:
+    """Attachments with what they attach: of an app, of an add-on, or all; the oldest first."""
+    query = select(add_on_attachments).order_by(add_on_attachments.c.created_at, add_on_attachments.c.name)
+    if app_id is not None:
+        query = query.where(add_on_attachments.c.app_id == app_id)
+    if add_on_id is not None:
+        query = query.where(add_on_attachments.c.add_on_id == add_on_id)
+    found = [noun(Attachment, row) for row in (await tx.execute(query)).mappings()]
+    ids = {attachment.add_on_id for attachment in found}
+    rows = (await tx.execute(select(add_ons).where(add_ons.c.id.in_(ids)))).mappings() if ids else ()
+    by_id = {row["id"]: _add_on(row, vault) for row in rows}
+    return [(attachment, by_id[attachment.add_on_id]) for attachment in found]
+
+
+async def attached_variables(tx: Transaction, app_id: UUID, *, vault: Vault) -> dict[str, str]:
+    """The config vars that an app has from its add-ons."""
+    return all_variables(await list_attachments(tx, app_id=app_id, vault=vault))
