@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 
+from contract import hold_answer
 from senryu.actions.authenticate import authorize
 from senryu.actions.browser_login import BrowserLogins
 from senryu.actions.keep_certificates import CertificateLoop
@@ -202,13 +203,15 @@ class House:
         assert isinstance(self.platform.supervision, Supervisor)
         return self.platform.supervision
 
-    def anyone(self, token: str | None = None, *, header: str | None = None) -> httpx.AsyncClient:
-        """A client with a token, an Authorization header of any form, or nothing."""
+    def anyone(self, token: str | None = None, *, header: str | None = None, is_held: bool = True) -> httpx.AsyncClient:
+        """A client with a token, an Authorization header of any form, or nothing. Answers are held to the API's own description."""
         headers = {"Accept": "application/vnd.heroku+json; version=3"}
         if token is not None or header is not None:
             headers["Authorization"] = header if header is not None else f"Bearer {token}"
         transport = httpx.ASGITransport(self.api, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url=self.platform.settings.api_url, headers=headers, timeout=30)
+        hooks = {"response": [hold_answer]} if is_held else {}
+        url = self.platform.settings.api_url
+        return httpx.AsyncClient(transport=transport, base_url=url, headers=headers, timeout=30, event_hooks=hooks)
 
     async def person(self, email: str, *, is_operator: bool = False, expires_in_s: float | None = None) -> Person:
         """A new account with a token."""

@@ -168,6 +168,8 @@ GET    /pipelines/{pipeline}/{part}                         -        read
 GET    /regions                                             -        read
 GET    /regions/{region}                                    -        read
 POST   /review-apps                                         -        write
+GET    /openapi.json                                       -        -
+GET    /schema                                             -        -
 GET    /senryu/ca.pem                                       -        -
 GET    /.well-known/acme-challenge/{token}                  -        -
 GET    /senryu/health                                       -        -

@@ -27,7 +27,7 @@ def shown(feature: Feature) -> dict[str, Any]:
         "display_name": feature.display_name,
         "doc_url": feature.doc_url,
         "enabled": feature.is_enabled,
-        "feedback_email": None,
+        "feedback_email": "",
         "id": str(feature.id),
         "name": feature.name,
         "state": feature.state,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
 
 from ..actions.browser_login import BrowserLogins
 from ..core.attempts import Attempts
@@ -40,6 +44,7 @@ from . import (
     platform_status,
     regions,
     releases,
+    schema,
     slugs,
     sni_endpoints,
     spaces,
@@ -90,6 +95,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     team_apps.router,
     teams.router,
     spaces.router,
+    schema.router,
     exec_tunnels.router,
 )
 
@@ -115,10 +121,16 @@ async def health(platform: PlatformDep) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
+def all_routes() -> list[tuple[str, str, Callable[..., Any]]]:
+    """Method, path and function of every route."""
+    found = [route for router in (*ROUTERS, _own) for route in router.routes if isinstance(route, Route)]
+    return [(method, route.path, route.endpoint) for route in found for method in sorted(route.methods or ())]
+
+
 def front_door(platform: Platform) -> FastAPI:
     """The application, with its collaborators in place; `rendezvous` is added when its port is open."""
     api = FastAPI(title="Senryu Platform API", version="3", docs_url=None, redoc_url=None, openapi_url=None)
-    api.state.platform = platform
+    api.state.platform, api.state.routes = platform, all_routes()
     api.state.attempts = Attempts()
     api.state.allowance = Allowance()
     api.state.logins = BrowserLogins(platform.clock)

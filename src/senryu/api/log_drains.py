@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ..actions.drain_log import add_drain, find_drain, remove_drain
+from ..core.app import App
 from ..core.limits import DRAIN_URL_MAX_CHARS
 from ..core.log_drain import LogDrain
 from ..store.log_drains import list_log_drains
@@ -22,10 +23,11 @@ from .ranges import listed
 router = APIRouter()
 
 
-def shown(drain: LogDrain) -> dict[str, Any]:
+def shown(drain: LogDrain, app: App) -> dict[str, Any]:
     """The schema's `log-drain`. The URL is whole, for those who may work on the app, as it is what a drain is removed by."""
     return {
         "addon": None,
+        "app": {"id": str(app.id), "name": app.name},
         "created_at": iso(drain.created_at),
         "extended": None,
         "id": str(drain.id),
@@ -40,7 +42,7 @@ async def index(request: Request, app: AppDep, platform: PlatformDep) -> JSONRes
     """List."""
     async with platform.db.reading() as tx:
         drains = await list_log_drains(tx, app.id, vault=platform.vault)
-    return listed(request, [shown(drain) for drain in drains], fields=("id", "created_at", "updated_at"))
+    return listed(request, [shown(drain, app) for drain in drains], fields=("id", "created_at", "updated_at"))
 
 
 @router.post("/apps/{app}/log-drains")
@@ -58,17 +60,17 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
         log_reader=platform.log_reader,
         **telling(platform),
     )
-    return JSONResponse(shown(made), 201)
+    return JSONResponse(shown(made, app), 201)
 
 
 @router.get("/apps/{app}/log-drains/{drain:path}")
 async def info(drain: str, app: AppDep, platform: PlatformDep) -> JSONResponse:
     """Info: by URL (percent-encoded), token or id."""
-    return JSONResponse(shown(await find_drain(app, drain, db=platform.db, vault=platform.vault)))
+    return JSONResponse(shown(await find_drain(app, drain, db=platform.db, vault=platform.vault), app))
 
 
 @router.delete("/apps/{app}/log-drains/{drain:path}")
 async def delete(drain: str, app: AppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Delete: by URL (percent-encoded), token or id."""
     gone = await remove_drain(app, drain, by=caller.account, vault=platform.vault, drains=platform.drains, **telling(platform))
-    return JSONResponse(shown(gone))
+    return JSONResponse(shown(gone, app))

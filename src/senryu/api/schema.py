@@ -1,0 +1,25 @@
+"""The API's own description.
+
+Source: https://devcenter.heroku.com/articles/platform-api-reference#schema
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from .openapi import document
+
+router = APIRouter()
+
+
+@router.get("/openapi.json")
+@router.get("/schema")
+async def info(request: Request) -> JSONResponse:
+    """The OpenAPI 3.1 document of this API."""
+    state = request.app.state
+    if not hasattr(state, "openapi"):
+        state.openapi = document(state.routes, version=version("senryu"))
+    return JSONResponse(state.openapi)
