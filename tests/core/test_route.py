@@ -53,10 +53,11 @@ def test_visitors_wait_for_a_first_boot_and_for_the_restart_after_a_first_crash(
     assert mode() is RouteMode.BOOT
     assert mode(replace(WEB, state=DynoState.STARTING)) is RouteMode.BOOT
     assert mode(replace(WEB, state=DynoState.STARTING, crashes=1)) is RouteMode.BOOT
+    assert mode(replace(WEB, state=DynoState.CRASHED, crashes=1)) is RouteMode.BOOT
 
 
 def test_visitors_are_told_of_a_dyno_that_crashes_again_and_again() -> None:
-    assert mode(replace(WEB, state=DynoState.CRASHED, crashes=1)) is RouteMode.CRASHED
+    assert mode(replace(WEB, state=DynoState.CRASHED, crashes=2)) is RouteMode.CRASHED
     assert mode(replace(WEB, state=DynoState.STARTING, crashes=2)) is RouteMode.CRASHED
 
 

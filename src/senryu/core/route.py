@@ -169,7 +169,7 @@ def mode_of(web_quantity: int, web: Sequence[Dyno], *, has_code: bool, is_mainte
         return RouteMode.SERVE
     if web_quantity == 0:
         return RouteMode.STOPPED
-    if any(dyno.state is DynoState.STARTING and dyno.crashes <= 1 for dyno in web):
+    if any(dyno.state in (DynoState.STARTING, DynoState.CRASHED) and dyno.crashes <= 1 for dyno in web):
         return RouteMode.BOOT
     if any(dyno.state is DynoState.CRASHED or dyno.crashes > 1 for dyno in web):
         return RouteMode.CRASHED
