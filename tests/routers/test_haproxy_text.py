@@ -89,7 +89,7 @@ def _log_line(**changes: str) -> bytes:
         "at": "1700000000000", "app": f'"serve:{APP}:shop"', "method": '"GET"', "path": '"/"', "host": '"a"', "id": '"i"',
         "fwd": '"1.2.3.4"',
         "server": f'"web.1:{DYNO}"', "tw": '"5"', "tc": '"1"', "tr": '"10"', "ta": '"120"', "TR": '"4"', "status": '"200"', "bytes": '"62"',
-        "cause": '"--"', "tls": '"0"', "code": '"-"',
+        "cause": '"--"', "tls": '"0"', "code": '"-"', "read": '"80"', "length": '"-"',
     }  # fmt: skip
     return ("[" + ",".join((fields | changes).values()) + "]").encode()
 
@@ -104,6 +104,12 @@ def test_a_request_that_no_dyno_saw_has_no_dyno_and_no_times() -> None:
     line = request_line(_log_line(app='"-"', server='"<NOSRV>"', tc='"-1"', tls='"1"', code='"H80"'), 1)
     assert line is not None
     assert (line.app_id, line.dyno, line.connect_ms, line.service_ms, line.protocol, line.code) == (None, "", -1, -1, "https", "H80")
+
+
+@pytest.mark.parametrize(("read", "code"), [("99", "H28"), ("180", "H12")])
+def test_silence_is_the_visitors_as_long_as_a_body_is_not_whole(read: str, code: str) -> None:
+    line = request_line(_log_line(cause='"sH"', status='"503"', read=f'"{read}"', length='"100"'), 1)
+    assert line is not None and line.code == code
 
 
 @pytest.mark.parametrize(

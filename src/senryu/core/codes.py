@@ -78,9 +78,10 @@ _NOT_ANSWERED: Final = frozenset({"H12", "H13", "H17", "H19", "H21", "H25"})
 _AS_SENT: Final = frozenset({"H26"})  # 400 or 417, as the visitor saw it
 
 
-def error_code(cause: str, status: int, given: str = "") -> str:
+def error_code(cause: str, status: int, given: str = "", *, is_unfinished: bool = False) -> str:
     """The H code of a request that ended with `cause` after `status` was sent; `given` is one that a rule already decided on.
 
+    `is_unfinished` when the visitor had not sent all of the request's body: then it was not the dyno that was waited for.
     Empty for a request that ended well. A WebSocket ends when either side closes it: only silence is an error there (H15).
     """
     if given:
@@ -88,6 +89,8 @@ def error_code(cause: str, status: int, given: str = "") -> str:
     code = _ENDINGS.get(cause[:2], "")
     if code == "H17" and status == _BAD_REQUEST:  # the router itself answers so when the visitor's body is what cannot be read
         return "H26"
+    if code == "H12" and is_unfinished:
+        return "H28"
     if status == _SWITCHING_PROTOCOLS:
         return "H15" if cause[:2] in ("cD", "sD") else ""
     return code

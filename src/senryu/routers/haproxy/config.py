@@ -18,6 +18,7 @@ PLATFORM_HOSTS = ("api", "git", "dashboard")
 SMALL_BODY_BYTES = 16 * limits.KIB
 _BUFFER_BYTES = 32 * limits.KIB  # holds the whole header block of a request
 _CLOCK_STEP_MS = 50
+_LENGTH_MAX_DIGITS = 18  # HAProxy 2.6 takes 2**64 for a length and forwards it
 _OURS = "1:4 7:10"  # bc_err of a connection to a dyno for which the router or the machine lacked a file, memory or a port
 _HTML = "content-type text/html;charset=utf-8"
 
@@ -25,7 +26,7 @@ _HTML = "content-type text/html;charset=utf-8"
 LOG_FORMAT = (
     '[%[date(0,ms)],"%[var(txn.app)]","%[capture.req.method,json(utf8s)]","%[capture.req.uri,bytes(0,7000),json(utf8s)]",'
     '"%[var(txn.host),bytes(0,300),json(utf8s)]","%[var(txn.id),json(utf8s)]","%[var(txn.fwd),bytes(0,1000),json(utf8s)]",'
-    '"%s","%Tw","%Tc","%Tr","%Ta","%TR","%ST","%B","%ts","%[ssl_fc]","%[var(txn.code)]"]'
+    '"%s","%Tw","%Tc","%Tr","%Ta","%TR","%ST","%B","%ts","%[ssl_fc]","%[var(txn.code)]","%U","%[var(txn.length)]"]'
 )
 
 
@@ -142,14 +143,18 @@ def _restrictions(settings: RouterSettings) -> str:
         f"{{ req.hdrs -m len gt {header} }} {{ req.hdrs -m reg '(?:^|\\n)[^\\r\\n]{{{header + 1}}}' }}",
         r"{ req.hdrs -m reg '[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]' }",
         "{ req.fhdr_cnt(content-length) gt 1 }",
+        f"{{ req.fhdr(content-length) -m len gt {_LENGTH_MAX_DIGITS} }}",
         "{ req.fhdr_cnt(content-length) gt 0 } { req.fhdr_cnt(transfer-encoding) gt 0 }",
+        "{ req.fhdr_cnt(transfer-encoding) gt 0 } !{ req.fhdr(transfer-encoding) -i -m str chunked }",
         "{ req.fhdr_cnt(transfer-encoding) gt 1 }",
     )
-    refusals = "".join(f"  http-request deny deny_status 400 if {condition}\n" for condition in bad)
+    refusals = "".join(f"  http-request set-var(txn.code) str(H26) if {condition}\n" for condition in bad)
+    # Closed behind it, which `deny` does not do: where such a request ends is anybody's guess.
+    refused = f"{_HTML} string {_quoted(pages.BAD_REQUEST)} hdr Connection close"
     return (
-        "  acl has_expectation req.hdr_cnt(expect) gt 0\n"
-        "  acl awaits_100 req.hdr(expect) -i 100-continue\n"
-        f"{refusals}"
+        "  acl has_expectation req.fhdr_cnt(expect) gt 0\n"
+        "  acl awaits_100 req.fhdr(expect) -i 100-continue\n"
+        f"{refusals}  http-request return status 400 {refused} if {{ var(txn.code) -m found }}\n"
         "  http-request set-var(txn.code) str(H26) if has_expectation !awaits_100\n"
         f"  http-request return status 417 {_HTML} string {_quoted(pages.BAD_EXPECTATION)} if has_expectation !awaits_100\n"
         # The router says 100 Continue itself: many dynos never would.
@@ -237,6 +242,7 @@ def _app_defaults(settings: RouterSettings) -> str:
   http-request set-var(txn.streams) bool(1) if is_chunked or may_have_body !has_length or has_length !is_small
   acl streams var(txn.streams) -m found
   http-request wait-for-body time {_ms(settings.idle_timeout_s)} if has_length !streams
+  http-request set-var(txn.length) req.hdr_val(content-length) if streams has_length
   http-request set-timeout server {first_byte} if streams
   http-response deny deny_status 502 unless {{ status ge 100 }}
 {_OVERSIZED}  http-response set-var(txn.answered) bool(1)

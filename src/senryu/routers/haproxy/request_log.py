@@ -10,7 +10,7 @@ import msgspec
 from senryu.core.codes import error_code
 from senryu.core.route import RequestLine
 
-_FIELDS = 18
+_FIELDS = 20
 _ABSENT = ("-", "<NOSRV>", "<BADREQ>")
 
 
@@ -26,7 +26,9 @@ def request_line(raw: bytes, position: int) -> RequestLine | None:
 
 
 def _line(fields: list[str], position: int) -> RequestLine:
-    at, app, method, path, host, request_id, fwd, server, *numbers, cause, tls, code = ("" if f in _ABSENT else f for f in fields)
+    at, app, method, path, host, request_id, fwd, server, *numbers, cause, tls, code, read, length = (
+        "" if field in _ABSENT else field for field in fields
+    )
     code, _, detail = code.partition(" ")
     queue_ms, connect_ms, _first_byte_ms, active_ms, headers_ms, status, sent_bytes = (int(number) for number in numbers)
     return RequestLine(
@@ -44,7 +46,7 @@ def _line(fields: list[str], position: int) -> RequestLine:
         status=status,
         sent_bytes=sent_bytes,
         protocol="https" if tls == "1" else "http",
-        code=error_code(cause, status, code),
+        code=error_code(cause, status, code, is_unfinished=bool(length) and int(read) < int(length)),
         cause=cause,
         tls=tls == "1",
         detail=detail,
