@@ -17,7 +17,7 @@ from sqlalchemy import select
 from senryu.core.errors import Conflict, Unavailable
 from senryu.store.accounts import count_accounts, create_account
 from senryu.store.apps import lock_app, update_app
-from senryu.store.database import Database
+from senryu.store.database import Database, Transaction
 from senryu.store.migrate import migrate, on_connection
 from senryu.store.releases import append_release, list_releases
 from senryu.store.tables import accounts, metadata, stacks
@@ -95,6 +95,40 @@ async def test_readers_do_not_wait_for_a_writer(db: Database, rows: Rows) -> Non
             assert await asyncio.wait_for(count_accounts(tx), 5) == 1
 
 
+async def test_what_is_remembered_is_read_again_once_anybody_committed_anything(db: Database, rows: Rows) -> None:
+    reads = 0
+
+    async def counted(tx: Transaction) -> int:
+        nonlocal reads
+        reads += 1
+        return await count_accounts(tx)
+
+    async def ask() -> int:
+        return await db.remembered("accounts", counted)
+
+    assert [await ask(), await ask()] == [1, 1]
+    remembers = reads == 1
+    assert remembers == db.url.startswith("sqlite")  # PostgreSQL's other writers are unseen
+    async with db.transaction() as tx:
+        await create_account(tx, account("second@example.com"))
+    assert await ask() == 2
+    elsewhere = Database(db.url)
+    async with elsewhere.transaction() as tx:
+        await create_account(tx, account("third@example.com"))
+    await elsewhere.close()
+    assert await ask() == 3
+
+
+async def test_what_is_not_there_is_not_remembered(db: Database) -> None:
+    answers = iter((None, "there"))
+
+    async def look(_: Transaction) -> str | None:
+        return next(answers)
+
+    assert await db.remembered("it", look) is None
+    assert await db.remembered("it", look) == "there"
+
+
 async def test_migrations_make_exactly_the_tables_there_are(db: Database) -> None:
     def differences(connection: Any) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": metadata})
@@ -125,7 +159,7 @@ import asyncio, sys
 from uuid import uuid4
 from datetime import UTC, datetime
 from senryu.core.stack import Stack
-from senryu.store.database import Database
+from senryu.store.database import Database, Transaction
 from senryu.store.stacks import set_stack
 
 async def write() -> None:

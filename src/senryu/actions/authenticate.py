@@ -95,8 +95,8 @@ async def check_password(email: str, password: str, *, place: str, db: Database,
 
 async def authenticate(token: str, *, db: Database, clock: Clock) -> tuple[Account, Authorization]:
     """Whose token it is. Raises: Unauthorized when it is nobody's or has expired."""
-    async with db.reading() as tx:
-        found = await find_by_token(tx, hashed_token(token))
+    key = hashed_token(token)
+    found = await db.remembered(("token", key), lambda tx: find_by_token(tx, key))
     if found is not None and not hmac.compare_digest(found[0].token_hash, hashed_token(token)):
         found = None
     if found is None or (found[0].expires_at is not None and found[0].expires_at <= clock.now()):

@@ -21,6 +21,7 @@ from ..core.team import Team
 from ..platform import Platform
 from ..store.accounts import find_accounts
 from ..store.apps import list_apps
+from ..store.database import Transaction
 from ..store.stacks import list_stacks
 from ..store.teams import find_teams
 from .auth import AppDep, CallerDep, OwnedAppDep, PlatformDep, owned_app
@@ -74,10 +75,13 @@ def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str], 
 
 async def shown_all(apps: list[App], platform: Platform) -> list[dict[str, Any]]:
     """Each as `shown` gives it."""
-    async with platform.db.reading() as tx:
-        owners = await find_accounts(tx, {app.owner_id for app in apps})
-        teams = await find_teams(tx, {app.team_id for app in apps if app.team_id})
+    owner_ids, team_ids = frozenset(app.owner_id for app in apps), frozenset(app.team_id for app in apps if app.team_id)
+
+    async def named(tx: Transaction) -> tuple[dict[UUID, Account], dict[UUID, Team], dict[str, str]]:
         stacks = {stack.name: str(stack.id) for stack in await list_stacks(tx)}
+        return await find_accounts(tx, set(owner_ids)), await find_teams(tx, set(team_ids)), stacks
+
+    owners, teams, stacks = await platform.db.remembered(("shown", owner_ids, team_ids), named)
     return [shown(app, owners[app.owner_id], platform, stacks, teams.get(app.team_id) if app.team_id else None) for app in apps]
 
 

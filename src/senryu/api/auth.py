@@ -131,8 +131,9 @@ PlatformDep = Annotated[Platform, Depends(_platform)]
 
 async def member_app(app: str, request: Request, caller: CallerDep, platform: PlatformDep) -> App:
     """The app in the path, for those who have the permission the call needs. Raises: NotFound, Forbidden."""
-    async with platform.db.reading() as tx:
-        return await app_for(tx, caller.account, app, needs=needed(request.method, request.url.path))
+    needs = needed(request.method, request.url.path)
+    key = ("app", caller.account.id, app, needs)
+    return await platform.db.remembered(key, lambda tx: app_for(tx, caller.account, app, needs=needs))
 
 
 async def owned_app(app: str, caller: CallerDep, platform: PlatformDep) -> App:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from contextvars import ContextVar
+from typing import Protocol, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
@@ -13,10 +14,14 @@ from ..core.errors import Conflict, Unavailable
 from .sqlite import SqliteConnections
 from .transaction import SILENT, Transaction
 
-__all__ = ["NEWS", "Database", "Transaction"]
+__all__ = ["BEFORE_COMMIT", "NEWS", "Database", "Transaction"]
 
 # A note in a transaction's `info`: once it is committed, `Database.on_news` is called.
 NEWS = "news"
+_KNOWN_MAX = 1000
+T = TypeVar("T")
+# What the task that changes something adds to each of its transactions.
+BEFORE_COMMIT: ContextVar[Callable[[Transaction], Awaitable[None]] | None] = ContextVar("before_commit", default=None)
 _FULL = "The platform's disk is full, so nothing can be changed; its operator must free disk space."
 _MET = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
 
@@ -25,6 +30,8 @@ class _Connections(Protocol):
     def writing(self) -> AbstractAsyncContextManager[Transaction]: ...
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+    def version(self) -> int | None: ...
 
     async def close(self) -> None: ...
 
@@ -40,6 +47,8 @@ class Database:
         self.url = url
         self.on_news: Callable[[], None] = lambda: None
         self._connections = _connections(url)
+        self._known: dict[Hashable, object] = {}
+        self._known_at: int | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -50,6 +59,9 @@ class Database:
         try:
             async with self._connections.writing() as tx:
                 yield tx
+                note = BEFORE_COMMIT.get()
+                if note is not None:
+                    await note(tx)
         except DATABASE_FAILURES as failure:
             raise _told(failure) from failure
         if tx.info.pop(NEWS, False):
@@ -63,6 +75,24 @@ class Database:
                 yield tx
         except DATABASE_FAILURES as failure:
             raise _told(failure) from failure
+
+    async def remembered(self, key: Hashable, read: Callable[[Transaction], Awaitable[T]]) -> T:
+        """What `read` gives from one transaction; for the same `key` without reading again until anything at all is committed.
+
+        For what nobody changes (frozen nouns) and many requests need. What is None or raised is not remembered. On PostgreSQL, where
+        other processes write unseen, it is read each time.
+        """
+        version = self._connections.version()
+        if version is None or version != self._known_at or len(self._known) >= _KNOWN_MAX:
+            self._known.clear()
+            self._known_at = version
+        elif key in self._known:
+            return cast(T, self._known[key])
+        async with self.reading() as tx:
+            found = await read(tx)
+        if found is not None and version is not None and version == self._known_at:
+            self._known[key] = found
+        return found
 
     async def close(self) -> None:
         """Closes every connection."""

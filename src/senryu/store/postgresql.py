@@ -56,6 +56,10 @@ class PostgresqlConnections:
         """As `writing`; the difference is SQLite's."""
         return self.writing()
 
+    def version(self) -> int | None:
+        """None: what others commit cannot be told without asking."""
+        return None
+
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
         connection = self._engine.connect()

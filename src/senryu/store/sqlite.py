@@ -7,13 +7,14 @@ the disk (fsync), and it has a thread.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, NullPool, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .transaction import Transaction, silent
 
@@ -55,6 +56,7 @@ class SqliteConnections:
         self._places = asyncio.Semaphore(_CONNECTIONS_MAX)
         self._writer = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "commit")
+        self._witness: Any = None
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Transaction]:
@@ -70,6 +72,18 @@ class SqliteConnections:
         async with self._connection() as connection:
             await _begin(connection, "BEGIN")
             yield _Statements(connection)
+
+    def version(self) -> int | None:
+        """Another number whenever any process committed anything. None: not known now.
+
+        Source: https://www.sqlite.org/pragma.html#pragma_data_version, on a connection that itself commits nothing.
+        """
+        try:
+            if self._witness is None:
+                self._witness = self._engine.raw_connection()
+            return int(self._witness.driver_connection.execute("PRAGMA data_version").fetchone()[0])
+        except (DBAPIError, sqlite3.Error):
+            return None
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -110,6 +124,8 @@ class SqliteConnections:
         """Closes every connection that is not in use."""
         while self._idle:
             self._idle.pop().close()
+        if self._witness is not None:
+            self._witness.close()
         self._thread.shutdown()
         self._engine.dispose()
 
