@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from senryu.agent import lot, record
+from senryu.agent.boot import forget_earlier_boots
 from senryu.agent.home import Home
 from senryu.agent.slugs import Slugs
 
@@ -23,13 +24,15 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_slugs_unpacked_before_a_power_cut_are_unpacked_again(home: Home) -> None:
-    (home.slugs / "boot").write_text("another boot")
+    (home.agent / "slugs.boot").write_text("another boot")
+    forget_earlier_boots(home.slugs)
     Slugs(home, os.getuid()).sweep(())
-    assert [path.name for path in home.slugs.iterdir()] == ["boot"]
+    assert [path.name for path in home.slugs.iterdir()] == []
 
 
 def test_slugs_are_kept_when_only_the_agent_restarts(home: Home) -> None:
-    (home.slugs / "boot").write_text(record.boot_id())
+    (home.agent / "slugs.boot").write_text(record.boot_id())
+    forget_earlier_boots(home.slugs)
     Slugs(home, os.getuid())
     assert (home.slugs / ("a" * 64) / "app.py").exists()
 

@@ -15,7 +15,7 @@ from typing import Any
 import senryu
 from senryu.core.errors import PlatformError
 
-from . import cleanup, forwarding, home, lot, mounts, network
+from . import boot, cleanup, forwarding, home, lot, mounts, network
 from .disk import Disks
 from .dynos import Dynos
 from .home import Home
@@ -59,6 +59,8 @@ def _run_agent(place: Home) -> None:
         our_lot, is_new = lot.claim(place.agent, place.root)
         if is_new:
             cleanup.forget_owners(place)
+        for directory in (place.slugs, place.runtime):
+            boot.forget_earlier_boots(directory)
         network.prepare(our_lot)
         site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks())
         asyncio.run(_serve(site))

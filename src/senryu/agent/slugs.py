@@ -23,14 +23,13 @@ from senryu.core.codes import R17
 from senryu.core.errors import Invalid, Unavailable
 from senryu.core.limits import GIB, SLUG_UNPACKED_MAX_BYTES, SLUG_UNPACKED_MAX_FILES
 
-from . import mounts, record
+from . import mounts
 from .home import Home
 
 KEPT_MAX_BYTES = 20 * GIB
 UNPACK_TIMEOUT_S = 120.0
 _CHUNK_BYTES = 1 << 20
 _ZSTD, _GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
-_BOOT = "boot"
 _SUFFIXES = (".tar.zst", ".tgz")
 _UNWANTED = ["(", "-type", "p", "-o", "-type", "s", ")", "-delete", "-o", "-perm", "/6000", "-exec", "chmod", "ug-s", "{}", "+"]
 
@@ -51,7 +50,6 @@ class Slugs:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         for left in home.slugs.glob("*.unpacking"):
             shutil.rmtree(left, ignore_errors=True)
-        self._trust_this_boot_only()
 
     def unpacked(self, slug: str) -> Path:
         """The directory of a slug, unpacked now if it is not yet.
@@ -73,15 +71,6 @@ class Slugs:
             finally:
                 shutil.rmtree(new, ignore_errors=True)
             return place
-
-    def _trust_this_boot_only(self) -> None:
-        """What was unpacked before may be full of holes if the power went: nobody waited for the disk. It is unpacked again when needed."""
-        mark, boot = self._home.slugs / _BOOT, record.boot_id()
-        if mark.exists() and mark.read_text() == boot:
-            return
-        for left in self._home.slugs.iterdir():
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-        mark.write_text(boot)
 
     def sweep(self, used: Collection[str]) -> None:
         """Deletes the slugs that were not used for longest until the rest is below KEPT_MAX_BYTES; never one in `used`."""
