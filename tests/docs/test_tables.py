@@ -15,7 +15,7 @@ from senryu.core import codes
 
 from .tables import PAGES, ROOT, commands, written
 
-_ROW = re.compile(r"^\| `([a-z:]+)` \| (.+) \| `senryu (.+)` \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| `([a-z0-9:-]+)` \| (.+) \| `senryu (.+)` \|$", re.MULTILINE)
 
 
 def rows() -> list[tuple[str, str, str]]:

@@ -13,21 +13,23 @@ from senryu.cli import netrc
 from senryu.cli.arguments import Command, Flag, Typed
 from senryu.cli.failure import Failure, Refusal
 from senryu.cli.output import ask, note, say, warn
-from senryu.cli.platform_api import PlatformApi, path_of, stored_token
+from senryu.cli.platform_api import TWO_FACTOR, Answer, PlatformApi, path_of, stored_token
 from senryu.cli.platform_url import PlatformUrl, platform_url
 
 NOT_LOGGED_IN = 100
 PASSWORD_MAX_BYTES = 4096
 
 
-def _password_from_stdin() -> str:
-    word = sys.stdin.buffer.read(PASSWORD_MAX_BYTES).decode("utf-8", "replace").rstrip("\r\n")
-    if not word:
+def words_from_stdin() -> tuple[str, str]:
+    """The first line of standard input, a password or code, and the second, empty when there is none. Raises Failure for nothing."""
+    word, _, second = sys.stdin.buffer.read(PASSWORD_MAX_BYTES).decode("utf-8", "replace").partition("\n")
+    if not word.rstrip("\r"):
         raise Failure("The password on standard input is empty", hint="For example: `senryu login --email … --password-stdin < file`")
-    return word
+    return word.rstrip("\r"), second.strip()
 
 
-def _ask_password(question: str = "Password: ") -> str:
+def ask_password(question: str = "Password: ") -> str:
+    """A password that somebody types unseen. Raises Failure when nobody is there."""
     from getpass import getpass
 
     if not sys.stdin.isatty():
@@ -54,22 +56,34 @@ def _keep(url: PlatformUrl, email: str, token: str) -> None:
     note(f"Logged in as {email}")
 
 
-def _log_in(url: PlatformUrl, email: str, password: str, expires_in: int | None = None) -> None:
-    """Fetches a token for the password and keeps it in the netrc file."""
+def _log_in(url: PlatformUrl, email: str, password: str, expires_in: int | None = None, code: str = "") -> None:
+    """Fetches a token for the password, and the code of a second factor when it is asked for, and keeps it in the netrc file."""
     import socket
 
     ticket = b64encode(f"{email}:{password}".encode()).decode()
     body: dict[str, object] = {"description": f"Senryu CLI login from {socket.gethostname()}", "scope": ["global"]}
     if expires_in:
         body["expires_in"] = expires_in
+    headers = {"Authorization": f"Basic {ticket}"}
     with PlatformApi(url, "") as api:
         try:
-            answer = api.call("POST", "/oauth/authorizations", body, {"Authorization": f"Basic {ticket}"}).json
+            answer = _authorize(api, body, headers, code).json
         except Refusal as refusal:
             if refusal.code == 401:
                 refusal.hint = f"Check the address and the password for {url}, or `senryu register` for an account"
             raise
     _keep(url, answer.get("user", {}).get("email") or email, answer["access_token"]["token"])
+
+
+def _authorize(api: PlatformApi, body: dict[str, object], headers: dict[str, str], code: str) -> Answer:
+    try:
+        return api.call("POST", "/oauth/authorizations", body, headers)
+    except Refusal as refusal:
+        if refusal.id != "two_factor":
+            raise
+    from senryu.cli.two_factor import ask_code
+
+    return api.call("POST", "/oauth/authorizations", body, {**headers, TWO_FACTOR: code or ask_code()})
 
 
 def _login(typed: Typed) -> None:
@@ -78,8 +92,8 @@ def _login(typed: Typed) -> None:
     if not typed.text("email") and sys.stdin.isatty():
         note(f"Enter your login credentials for {url}")
     email = _email(typed)
-    password = _password_from_stdin() if typed.on("password-stdin") else _ask_password()
-    _log_in(url, email, password, typed.number("expires-in", 0) or None)
+    password, code = words_from_stdin() if typed.on("password-stdin") else (ask_password(), "")
+    _log_in(url, email, password, typed.number("expires-in", 0) or None, code)
 
 
 def _register(typed: Typed) -> None:
@@ -87,10 +101,10 @@ def _register(typed: Typed) -> None:
     url = platform_url()
     email = _email(typed)
     if typed.on("password-stdin"):
-        password = _password_from_stdin()
+        password = words_from_stdin()[0]
     else:
-        password = _ask_password()
-        if _ask_password("Password again: ") != password:
+        password = ask_password()
+        if ask_password("Password again: ") != password:
             raise Failure("The two passwords differ, so no account was created")
     asked = {"email": email, "password": password, "name": typed.text("name"), "invitation": typed.text("invitation")}
     with PlatformApi(url, "") as api:
@@ -163,7 +177,7 @@ def _token(typed: Typed) -> None:
 
 
 EMAIL = Flag("email", "e", "EMAIL", "e-mail address of the account")
-PASSWORD = Flag("password-stdin", "", "", "read the password from standard input")
+PASSWORD = Flag("password-stdin", "", "", "read the password from standard input (a two-factor code on the second line)")
 INTERACTIVE = Flag("interactive", "i", "", "ask for e-mail address and password (always so here)")
 TOPIC = {
     "auth:login": Command(

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "2fa": ("two_factor", "show whether your account has a second factor"),
+    "2fa:disable": ("two_factor", "end the second factor"),
+    "2fa:enable": ("two_factor", "set up a second factor (an authenticator app)"),
+    "2fa:recovery-codes": ("two_factor", "replace the recovery codes"),
+    "2fa:reset": ("two_factor", "take the second factor of somebody who lost it away (operator)"),
     "access": ("access", "list who has access to an app"),
     "access:add": ("access", "give an account access to an app"),
     "access:remove": ("access", "take access to an app away from an account"),
@@ -90,9 +95,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stacks": ("stacks", "list the platform's stacks"),
     "stacks:import": ("stacks", "import a stack from a directory, a tarball or an image (operator)"),
     "version": ("version", "print the version"),
+    "webhooks": ("webhooks", "list an app's webhooks"),
+    "webhooks:add": ("webhooks", "have a receiver told of what happens to an app"),
+    "webhooks:deliveries": ("webhooks", "list what was sent, is being sent, or could not be"),
+    "webhooks:deliveries:info": ("webhooks", "show a delivery and what it told"),
+    "webhooks:events": ("webhooks", "list what webhooks were told"),
+    "webhooks:events:info": ("webhooks", "show what webhooks were told once"),
+    "webhooks:info": ("webhooks", "show a webhook in detail"),
+    "webhooks:remove": ("webhooks", "remove a webhook"),
+    "webhooks:update": ("webhooks", "change a webhook"),
 }
 
 ALIASES: dict[str, str] = {
+    "auth:2fa": "2fa",
+    "auth:2fa:disable": "2fa:disable",
+    "twofactor": "2fa",
+    "twofactor:disable": "2fa:disable",
     "apps:delete": "apps:destroy",
     "apps:list": "apps",
     "apps:stacks": "stack",

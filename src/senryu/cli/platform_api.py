@@ -22,6 +22,7 @@ ANSWER_TIMEOUT_S = 60.0
 IDLE_S = 3.0
 PAGES_MAX = 1000
 ACCEPT = "application/vnd.heroku+json; version=3"
+TWO_FACTOR = "Heroku-Two-Factor-Code"
 AGENT = f"senryu-cli/{__version__}"
 
 
