@@ -32,7 +32,7 @@ def platform() -> Iterator[Copy]:
     """A complete platform, gone afterwards."""
     copy = Copy()
     try:
-        (copy.home / "senryu.toml").write_text("allow_private_drains = true\n")
+        (copy.home / "senryu.toml").write_text("allow_private_drains = true\nallow_private_webhooks = true\n")
         copy.install()
         copy.start()
         yield copy
