@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from senryu.core.add_on import AddOnService, Plan, Supplier
 from senryu.core.certificate_order import CHALLENGE_PATH, AccountUnknown, Authority, Authorization, PlacedOrder, Refused
-from senryu.core.errors import Unavailable
+from senryu.core.errors import PlatformError, Unavailable
 from senryu.resolver import SystemResolver
 
 
@@ -98,3 +101,44 @@ class ScriptedAuthority(Authority):
     def _answer(self) -> None:
         if self.is_away:
             raise Unavailable("The certificate authority does not answer.")
+
+
+class ScriptedSupplier:
+    """A supplier in memory: what it made is in `made`; `fails` is raised by the next call; `gate` holds provisioning."""
+
+    def __init__(self, service: AddOnService) -> None:
+        self._service = service
+        self.made: dict[UUID, str] = {}
+        self.fails: PlatformError | None = None
+        self.gate: asyncio.Event | None = None
+
+    @property
+    def service(self) -> AddOnService:
+        """See Supplier."""
+        return self._service
+
+    async def provision(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str]:
+        """See Supplier."""
+        if self.gate is not None:
+            await self.gate.wait()
+        self._check()
+        self.made[id] = plan.slug
+        return {"URL": f"scripted://{id}"}
+
+    async def change_plan(self, id: UUID, plan: Plan) -> None:
+        """See Supplier."""
+        self._check()
+        self.made[id] = plan.slug
+
+    async def deprovision(self, id: UUID) -> None:
+        """See Supplier."""
+        self._check()
+        self.made.pop(id, None)
+
+    def _check(self) -> None:
+        failure, self.fails = self.fails, None
+        if failure is not None:
+            raise failure
+
+
+_supplier: type[Supplier] = ScriptedSupplier

@@ -93,7 +93,7 @@ NOT_HERE_YET = (
     _row("member", "GET", "/apps/{app}/addon-attachments/{addon}", 404, addon="x"),
     _row("member", "GET", "/apps/{app}/usage", 200),
     _row("member", "GET", "/client/v11/apps/{app}/transfers", 200),
-    _row("account", "POST", "/addon-attachments", 404, {}),
+    _row("account", "POST", "/addon-attachments", 422, {}),
     *(_row("account", "GET", "/addons/{addon}" + part, 404, addon="x") for part in ("", "/addon-attachments")),
     *(_row("account", method, "/addon-attachments/{addon}", 404, addon="x") for method in ("GET", "DELETE")),
     *(_row("account", "GET", "/addon-services/{service}" + part, 404, service="x") for part in ("", "/plans")),

@@ -133,6 +133,14 @@ async def change_plan(add_on: AddOn, wanted: str, *, suppliers: Suppliers, db: D
     return changed
 
 
+async def rename_add_on(add_on: AddOn, name: str, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
+    """Raises: Invalid, Conflict when the name is taken."""
+    changed = replace(add_on, name=checked_add_on_name(name), updated_at=clock.now())
+    async with db.transaction() as tx:
+        await update_add_on(tx, changed, vault=vault)
+    return changed
+
+
 async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppliers, force: bool, **parts: Unpack[Releasing]) -> AddOn:
     """Detaches it everywhere, releases, takes the resource away. Raises: Conflict while other apps have it attached, unless `force`."""
     vault = parts["vault"]

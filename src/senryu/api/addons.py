@@ -1,90 +1,182 @@
-"""`add-on`, `add-on-attachment`, `add-on-service`, `plan`: this platform has none yet, and says so.
+"""`add-on`.
 
-Source: wire contract 5.6
+Source: schema `add-on`; wire contract 5.6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from ..core.errors import Invalid, NotFound
-from .auth import AppDep, CallerDep
-from .body import json_body, named
+from ..actions.access import app_for
+from ..actions.provision import change_plan, deprovision, provision, rename_add_on
+from ..core.add_on import AddOn, Attachment, Suppliers, variables
+from ..core.app import App
+from ..core.errors import Conflict, NotFound
+from ..core.permission import Permission
+from ..platform import Platform
+from ..store.add_ons import find_add_on, list_add_ons, list_attachments
+from ..store.apps import find_apps, list_apps
+from .addon_attachments import matching
+from .addon_services import shown_plan, shown_price, shown_service
+from .auth import AppDep, Caller, CallerDep, PlatformDep
+from .body import flag, json_body, named, needed_name, text, uuid_or
+from .parts import iso, releasing
 from .ranges import listed
 
 router = APIRouter()
-_NONE = "This platform has no add-ons yet"
+
+
+def shown(add_on: AddOn, app: App, attached: Sequence[tuple[Attachment, AddOn]], suppliers: Suppliers) -> dict[str, Any]:
+    """The schema's `add-on`, its service and plan whole."""
+    service = suppliers[add_on.service].service
+    plan = service.plan(add_on.plan)
+    keys = {key for attachment, of in attached if of.id == add_on.id and attachment.app_id == app.id for key in variables(attachment, of)}
+    return {
+        "actions": [],
+        "addon_service": shown_service(service),
+        "app": {"id": str(app.id), "name": app.name},
+        "billed_price": shown_price(plan),
+        "billing_entity": {"id": str(app.id), "name": app.name, "type": "app"},
+        "config_vars": sorted(keys),
+        "created_at": iso(add_on.created_at),
+        "id": str(add_on.id),
+        "name": add_on.name,
+        "plan": shown_plan(plan, service),
+        "provider_id": str(add_on.id),
+        "provision_message": add_on.message,
+        "state": add_on.state.value,
+        "updated_at": iso(add_on.updated_at),
+        "web_url": None,
+    }
+
+
+async def _shown_all(add_ons: Sequence[AddOn], platform: Platform) -> list[dict[str, Any]]:
+    async with platform.db.reading() as tx:
+        apps = await find_apps(tx, {add_on.app_id for add_on in add_ons})
+        attached = [entry for app_id in apps for entry in await list_attachments(tx, app_id=app_id, vault=platform.vault)]
+    return [shown(add_on, apps[add_on.app_id], attached, platform.suppliers) for add_on in add_ons if add_on.app_id in apps]
+
+
+async def _found(wanted: str, caller: Caller, platform: Platform, needs: Permission = Permission.VIEW) -> tuple[AddOn, App]:
+    """By id or name. Raises: NotFound also for those of apps the account may not see."""
+    async with platform.db.reading() as tx:
+        add_on = await find_add_on(tx, uuid_or(wanted), vault=platform.vault)
+        if add_on is None:
+            raise NotFound(f"Couldn't find the add-on {wanted[:80]}.")
+        try:
+            return add_on, await app_for(tx, caller.account, add_on.app_id, needs=needs)
+        except NotFound:
+            raise NotFound(f"Couldn't find the add-on {wanted[:80]}.") from None
+
+
+async def _of_app(wanted: str, app: App, platform: Platform) -> AddOn:
+    """By id, name or attachment. Raises: NotFound."""
+    async with platform.db.reading() as tx:
+        for add_on in await list_add_ons(tx, app.id, vault=platform.vault):
+            if wanted in (add_on.name, str(add_on.id)):
+                return add_on
+        found = matching(await list_attachments(tx, app_id=app.id, vault=platform.vault), wanted)
+    if not found:
+        raise NotFound(f"Couldn't find the add-on {wanted[:80]} of {app.name}.", app=app.name)
+    return found[0][1]
 
 
 @router.get("/addons")
-@router.get("/addon-attachments")
-@router.get("/addon-services")
-async def nothing(request: Request, caller: CallerDep) -> JSONResponse:
-    """List: empty."""
-    return listed(request, [])
+async def index(request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """List: of all apps of the account."""
+    async with platform.db.reading() as tx:
+        mine = {app.id for app in await list_apps(tx, caller.account.id)}
+        found = [add_on for add_on in await list_add_ons(tx, vault=platform.vault) if add_on.app_id in mine]
+    return listed(request, await _shown_all(found, platform), fields=("name", "id"))
 
 
 @router.get("/apps/{app}/addons")
-@router.get("/apps/{app}/addon-attachments")
-async def nothing_of_app(request: Request, app: AppDep) -> JSONResponse:
-    """List of an app: empty."""
-    return listed(request, [])
+async def index_of_app(request: Request, app: AppDep, platform: PlatformDep) -> JSONResponse:
+    """List by App: those it pays for and those attached to it."""
+    async with platform.db.reading() as tx:
+        own = {add_on.id: add_on for add_on in await list_add_ons(tx, app.id, vault=platform.vault)}
+        own |= {add_on.id: add_on for _, add_on in await list_attachments(tx, app_id=app.id, vault=platform.vault)}
+    return listed(request, await _shown_all(list(own.values()), platform), fields=("name", "id"))
 
 
 @router.get("/apps/{app}/usage")
 async def usage(app: AppDep) -> JSONResponse:
-    """What an app's add-ons used this month: nothing."""
+    """What an app's add-ons used this month: plans are flat, so nothing is counted."""
     return JSONResponse({"id": str(app.id), "addons": []})
 
 
 @router.post("/apps/{app}/addons")
-async def create(request: Request, app: AppDep) -> JSONResponse:
-    """Refuses: there is no service to make one of."""
-    plan = named(await json_body(request), "plan") or ""
-    raise Invalid(f"Couldn't create the add-on {plan[:80]}: this platform has no add-ons yet.", app=app.name)
-
-
-@router.post("/addon-attachments")
-async def attach(caller: CallerDep) -> JSONResponse:
-    """Refuses: there is nothing to attach."""
-    raise NotFound(f"Couldn't find that add-on. {_NONE}.")
+async def create(request: Request, app: AppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """Create: makes the add-on, attaches it, releases."""
+    body = await json_body(request)
+    attachment = body.get("attachment") if isinstance(body.get("attachment"), dict) else {}
+    options = body.get("config") if isinstance(body.get("config"), dict) else {}
+    made = await provision(
+        app,
+        needed_name(body, "plan"),
+        name=text(body, "name", most=255),
+        attached_as=text(attachment or {}, "name", most=100),
+        options={key: str(value) for key, value in (options or {}).items()},
+        by=caller.account,
+        suppliers=platform.suppliers,
+        **releasing(platform),
+    )
+    return JSONResponse((await _shown_all([made], platform))[0], 201)
 
 
 @router.get("/addons/{addon}")
-@router.get("/addons/{addon}/addon-attachments")
-@router.get("/addon-attachments/{addon}")
-@router.delete("/addon-attachments/{addon}")
-async def none_such(addon: str, caller: CallerDep) -> JSONResponse:
-    """Finds nothing."""
-    raise NotFound(f"Couldn't find the add-on {addon[:80]}. {_NONE}.")
+async def info(addon: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """Info."""
+    found, _ = await _found(addon, caller, platform)
+    return JSONResponse((await _shown_all([found], platform))[0])
 
 
 @router.get("/apps/{app}/addons/{addon}")
+async def info_of_app(addon: str, app: AppDep, platform: PlatformDep) -> JSONResponse:
+    """Info by App."""
+    return JSONResponse((await _shown_all([await _of_app(addon, app, platform)], platform))[0])
+
+
 @router.patch("/apps/{app}/addons/{addon}")
+async def update(addon: str, request: Request, app: AppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """Update: another plan, another name."""
+    body = await json_body(request)
+    add_on, _ = await _found(str((await _of_app(addon, app, platform)).id), caller, platform, Permission.DEPLOY)
+    if plan := named(body, "plan"):
+        add_on = await change_plan(add_on, plan, suppliers=platform.suppliers, db=platform.db, vault=platform.vault, clock=platform.clock)
+    if name := text(body, "name", most=255):
+        add_on = await rename_add_on(add_on, name, db=platform.db, vault=platform.vault, clock=platform.clock)
+    return JSONResponse((await _shown_all([add_on], platform))[0])
+
+
 @router.delete("/apps/{app}/addons/{addon}")
-@router.get("/apps/{app}/addon-attachments/{addon}")
-async def none_such_of_app(addon: str, app: AppDep) -> JSONResponse:
-    """Finds nothing."""
-    raise NotFound(f"Couldn't find the add-on {addon[:80]} of {app.name}. {_NONE}.", app=app.name)
-
-
-@router.get("/addon-services/{service}")
-@router.get("/addon-services/{service}/plans")
-async def no_service(service: str, caller: CallerDep) -> JSONResponse:
-    """Finds nothing."""
-    raise NotFound(f"Couldn't find the add-on service {service[:80]}. {_NONE}.")
+async def delete(addon: str, request: Request, app: AppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """Delete: detaches it everywhere and takes its data away. `force` also while other apps use it."""
+    force = flag(await json_body(request), "force") or False
+    add_on = await _of_app(addon, app, platform)
+    if add_on.app_id != app.id:
+        raise Conflict(f"{add_on.name} belongs to another app; detach it with `senryu addons:detach`, or destroy it there.", app=app.name)
+    answer = (await _shown_all([add_on], platform))[0]
+    gone = await deprovision(app, add_on, by=caller.account, suppliers=platform.suppliers, force=force, **releasing(platform))
+    return JSONResponse({**answer, "state": gone.state.value})
 
 
 @router.post("/actions/addons/resolve")
-async def resolve_addon(request: Request, caller: CallerDep) -> JSONResponse:
-    """Finds nothing by whatever name."""
-    wanted = named(await json_body(request), "addon") or ""
-    raise NotFound(f"Couldn't find the add-on {wanted[:80]}. {_NONE}.")
+async def resolve(request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """Which add-ons a user means by a name, an id, or an attachment of `app`."""
+    body = await json_body(request)
+    wanted, of_app = named(body, "addon") or "", named(body, "app")
+    if of_app:
+        async with platform.db.reading() as tx:
+            app = await app_for(tx, caller.account, uuid_or(of_app))
+        try:
+            return JSONResponse(await _shown_all([await _of_app(wanted, app, platform)], platform))
+        except NotFound:
+            pass  # a name is unique on the whole platform; the client does not ask again without the app
+    found, _ = await _found(wanted, caller, platform)
+    return JSONResponse(await _shown_all([found], platform))
 
-
-@router.post("/actions/addon-attachments/resolve")
-async def resolve_attachment(request: Request, caller: CallerDep) -> JSONResponse:
-    """Finds nothing by whatever name."""
-    wanted = named(await json_body(request), "addon_attachment") or ""
-    raise NotFound(f"Couldn't find the add-on attachment {wanted[:80]}. {_NONE}.")

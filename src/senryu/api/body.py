@@ -81,6 +81,14 @@ def named(body: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
+def needed_name(body: Mapping[str, Any], name: str) -> str:
+    """A relation that must be there. Raises: Invalid."""
+    value = named(body, name)
+    if not value:
+        raise Invalid(f"`{name}` is missing.")
+    return value
+
+
 def texts(body: Mapping[str, Any], name: str) -> dict[str, str]:
     """An object of texts, such as `env`. Raises: Invalid."""
     value = body.get(name) or {}

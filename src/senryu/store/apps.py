@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +62,14 @@ def _of_teams(account_id: UUID) -> ColumnElement[bool]:
     every = select(team_members.c.team_id).where(mine & (team_members.c.role == Role.ADMIN.value))
     unlocked = select(team_members.c.team_id).where(mine & team_members.c.role.in_((Role.MEMBER.value, Role.VIEWER.value)))
     return or_(apps.c.team_id.in_(every), apps.c.team_id.in_(unlocked) & ~apps.c.is_locked)
+
+
+async def find_apps(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, App]:
+    """Several apps by id."""
+    if not ids:
+        return {}
+    query = select(apps).where(apps.c.id.in_(ids))
+    return {row["id"]: noun(App, row) for row in (await tx.execute(query)).mappings()}
 
 
 async def list_team_apps(tx: Transaction, team_id: UUID) -> list[App]:

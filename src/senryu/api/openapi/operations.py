@@ -160,26 +160,26 @@ GET    /buildpacks/{namespace}/{name} 200 #buildpack
 GET    /buildpacks/{namespace}/{name}/revisions 200 =[#buildpack-revision]
 GET    /buildpacks/{namespace}/{name}/readme 200 {content:text encoding:text}
 
-GET    /addons 200 [object]
-GET    /addon-attachments 200 [object]
-GET    /addon-services 200 [object]
-GET    /apps/{app}/addons 200 [object]
-GET    /apps/{app}/addon-attachments 200 [object]
+GET    /addons 200 [#add-on]
+GET    /addon-attachments 200 [#add-on-attachment]
+GET    /addon-services 200 [#add-on-service]
+GET    /apps/{app}/addons 200 [#add-on]
+GET    /apps/{app}/addon-attachments 200 [#add-on-attachment]
 GET    /apps/{app}/usage 200 {id:uuid addons:[object]}
-POST   /apps/{app}/addons - < plan!:relation
-POST   /addon-attachments -
-GET    /addons/{addon} -
-GET    /addons/{addon}/addon-attachments -
-GET    /addon-attachments/{addon} -
-DELETE /addon-attachments/{addon} -
-GET    /apps/{app}/addons/{addon} -
-PATCH  /apps/{app}/addons/{addon} -
-DELETE /apps/{app}/addons/{addon} -
-GET    /apps/{app}/addon-attachments/{addon} -
-GET    /addon-services/{service} -
-GET    /addon-services/{service}/plans -
-POST   /actions/addons/resolve - < addon!:relation app:relation
-POST   /actions/addon-attachments/resolve - < addon_attachment!:relation app:relation
+POST   /apps/{app}/addons 201 #add-on < plan!:relation name:text attachment:{name:text} config:object confirm:text
+POST   /addon-attachments 201 #add-on-attachment < addon!:relation app!:relation name:text confirm:text namespace:text
+GET    /addons/{addon} 200 #add-on
+GET    /addons/{addon}/addon-attachments 200 [#add-on-attachment]
+GET    /addon-attachments/{addon} 200 #add-on-attachment
+DELETE /addon-attachments/{addon} 200 #add-on-attachment
+GET    /apps/{app}/addons/{addon} 200 #add-on
+PATCH  /apps/{app}/addons/{addon} 200 #add-on < plan:relation name:text
+DELETE /apps/{app}/addons/{addon} 200 #add-on < force:boolean
+GET    /apps/{app}/addon-attachments/{addon} 200 #add-on-attachment
+GET    /addon-services/{service} 200 #add-on-service
+GET    /addon-services/{service}/plans 200 [#plan]
+POST   /actions/addons/resolve 200 =[#add-on] < addon!:relation app:relation
+POST   /actions/addon-attachments/resolve 200 =[#add-on-attachment] < addon_attachment!:relation app:relation
 GET    /client/v11/apps/{app}/transfers 200 =[object]
 GET    /pipelines 200 [object]
 GET    /pipelines/{pipeline} -

@@ -29,10 +29,32 @@ _COLLABORATOR = f"""
     {_TIMES} app:{_APP} id:uuid permissions:{_PERMISSIONS} role?:{_ROLE} user:{{email:text federated:boolean id:uuid}}
 """
 
+_PRICE = "{cents:integer contract:boolean metered:boolean unit:text}"
+_SERVICE = f"""
+    cli_plugin_name?:text {_TIMES} human_name:text id:uuid name:text state:alpha|beta|ga|shutdown
+    supports_multiple_installations:boolean supports_sharing:boolean
+"""
+_PLAN = f"""
+    addon_service:{_APP} compliance?:[text] {_TIMES} default:boolean description:text human_name:text id:uuid
+    installable_inside_private_network:boolean installable_outside_private_network:boolean name:text price:{_PRICE}
+    space_default:boolean state:text visible:boolean
+"""
+
 RESOURCES = {
     "account": _ACCOUNT,
     "registration": _ACCOUNT + " access_token:{token:text}",
     "account-feature": _FEATURE,
+    "add-on": f"""
+        {_TIMES} actions:[object] addon_service:{{{_SERVICE}}} app:{_APP} billed_price?:{_PRICE}
+        billing_entity:{{id:uuid name:text type:app|team}}
+        config_vars:[text] id:uuid name:text plan:{{{_PLAN}}} provider_id:text provision_message?:text
+        state:provisioning|provisioned|deprovisioning|deprovisioned web_url?:uri
+    """,
+    "add-on-attachment": f"""
+        {_TIMES} addon:{{app:{_APP} id:uuid name:text plan:{_APP}}} app:{_APP} config_vars:[text] id:uuid log_input_url?:uri name:text
+        namespace?:text web_url?:uri
+    """,
+    "add-on-service": _SERVICE,
     "app": _WHOLE_APP,
     "app-feature": _FEATURE,
     "app-transfer": f"{_TIMES} app:{_APP} id:uuid owner:{_PERSON} recipient:{_PERSON} state:pending|accepted|declined",
@@ -80,6 +102,7 @@ RESOURCES = {
     """,
     "oauth-client": f"{_TIMES} id:uuid ignores_delinquent?:boolean name:text redirect_uri:text secret:text",
     "oauth-session": f"{_TIMES} description:text expires_in?:integer id:uuid",
+    "plan": _PLAN,
     "permission": "name:view|deploy|operate|manage description:text",
     "rate-limit": "remaining:integer",
     "region": f"""
