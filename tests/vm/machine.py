@@ -76,7 +76,10 @@ class Machine(Copy):
             assert self._qemu.poll() is None, f"QEMU ended:\n{self.own_log()}"
             return self.visit("localhost", "/senryu/health", timeout_s=30).status == 200
 
-        eventually(is_healthy, f"the platform's health\n{self.own_log()}", BOOT_S)
+        try:
+            eventually(is_healthy, "the platform's health", BOOT_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.shell('journalctl -b --no-pager -u senryu* | tail -n 60')}") from None
 
     def cut_power(self) -> None:
         """The machine is off between two instructions; what it had not written to its disk is lost."""
