@@ -15,6 +15,8 @@ from ..core.errors import NotFound
 from ..platform import Platform
 from . import (
     account,
+    addon_attachments,
+    addon_services,
     addons,
     app_filters,
     app_transfers,
@@ -89,6 +91,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     sni_endpoints.router,
     telemetry_drains.router,
     addons.router,
+    addon_attachments.router,
+    addon_services.router,
     data_transfers.router,
     pipelines.router,
     app_transfers.router,
