@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import os
 import tarfile
@@ -107,6 +108,16 @@ async def test_an_app_too_large_or_of_too_many_files_unpacked_is_refused(bench: 
     monkeypatch.setattr(plan, "SLUG_UNPACKED_MAX_BYTES", 1_000_000)
     with pytest.raises(BuildFailed, match=r"allowed unpacked|cannot be unpacked"):
         await bench.build({**PROCFILE, **{f"zeros{number}": bytes(900_000) for number in range(9)}})
+
+
+@pytest.mark.parametrize("files", [{"zeros": bytes(3_000_000)}, {f"zeros{number}": bytes(300_000) for number in range(10)}])
+async def test_a_source_that_unpacks_to_too_much_is_stopped_while_it_unpacks(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]
+) -> None:
+    monkeypatch.setattr(plan, "SOURCE_MAX_BYTES", 2 * limits.MIB)
+    with pytest.raises(BuildFailed, match="larger than the 2 MB allowed unpacked"):
+        await bench.build(gzip.compress(tar({**PROCFILE, **files})))
+    assert left_over(bench) == []
 
 
 async def test_what_a_build_prints_is_bounded_and_harmless(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,12 @@ import zlib
 from hashlib import sha1
 from pathlib import Path
 
+import httpx
 import pytest
 
-from .conftest import Checkout, House
+from senryu.core import limits
+
+from .conftest import TOKEN, Checkout, House
 
 
 async def tree_commit(checkout: Checkout, *entries: tuple[str, str, str]) -> str:
@@ -115,6 +118,31 @@ async def test_a_small_pack_that_unpacks_to_much_is_bounded(house: House, checko
     house.reads_source = False
     assert (await checkout.git("push", "senryu", "main")).status == 0
     assert sum(path.stat().st_size for path in house.repository("shop").rglob("*") if path.is_file()) < 4 * 1024 * 1024
+
+
+def pack_of_zeros(megabytes: int) -> bytes:
+    """A pack with one file of zeros, made without compressing them all: a deflate stream may repeat a block that ends at a byte."""
+    size, header = megabytes << 20, bytearray()
+    left, first = size >> 4, 0x30 | size & 15  # gitformat-pack(5): the type, a blob, is in the first byte
+    while left:
+        header.append(first | 0x80)
+        first, left = left & 0x7F, left >> 7
+    header.append(first)
+    deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    block = deflate.compress(bytes(16 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    pack = b"PACK" + (2).to_bytes(4, "big") + (1).to_bytes(4, "big") + header + b"\x78\x9c" + block * (megabytes // 16)
+    return pack + sha1(pack, usedforsecurity=False).digest()
+
+
+async def test_a_pack_of_ten_megabytes_that_unpacks_to_ten_gigabytes_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GIT_CPU_MAX_S", 1)
+    line = f"{'0' * 40} {'1' * 40} refs/heads/main\0report-status".encode()
+    body = b"%04x" % (len(line) + 4) + line + b"0000" + pack_of_zeros(10 * 1024)
+    async with httpx.AsyncClient(base_url=house.url, trust_env=False, timeout=60) as http:
+        answer = await http.post("/shop.git/git-receive-pack", auth=("heroku", TOKEN), content=body)
+    assert b"ok refs/heads/main" not in answer.content
+    assert house.commits == []
+    assert sum(path.stat().st_size for path in house.repository("shop").rglob("*") if path.is_file()) < 1024 * 1024
 
 
 def test_quarantines_left_by_a_crash_are_removed(tmp_path: Path) -> None:

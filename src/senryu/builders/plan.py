@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from senryu.core.build import BuildOrder
 from senryu.core.buildpack import BUILT_IN, Buildpack
 from senryu.core.errors import Invalid
-from senryu.core.limits import KIB, PROCFILE_MAX_BYTES, SLUG_UNPACKED_MAX_BYTES, SLUG_UNPACKED_MAX_FILES
+from senryu.core.limits import KIB, PROCFILE_MAX_BYTES, SLUG_UNPACKED_MAX_BYTES, SLUG_UNPACKED_MAX_FILES, SOURCE_MAX_BYTES
 
 _ARCHIVE = re.compile(r"\.(?:tgz|tar\.gz|tar|zip)$", re.IGNORECASE)
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@-]{0,200}")
@@ -63,6 +63,7 @@ def environment(order: BuildOrder) -> dict[str, str]:
         "BUILD_DIR": "/app",
         "DYNO": f"build.{order.id.hex[:8]}",
         "REQUEST_ID": str(order.id),
+        "SENRYU_SOURCE_MAX_BYTES": str(SOURCE_MAX_BYTES),
         "SENRYU_FILE_MAX_KIB": str(SLUG_UNPACKED_MAX_BYTES // KIB),
         "SENRYU_UNPACKED_MAX_BYTES": str(SLUG_UNPACKED_MAX_BYTES),
         "SENRYU_FILES_MAX": str(SLUG_UNPACKED_MAX_FILES),

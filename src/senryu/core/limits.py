@@ -43,6 +43,7 @@ PUSH_TIMEOUT_S = 60 * 60.0
 GIT_REFS_MAX_BYTES = 1 * MIB  # ours: the list of refs one push may name
 GIT_FETCH_MAX_BYTES = 16 * MIB  # ours: what a fetch may ask, unpacked
 GIT_MEMORY_MAX_BYTES = 2 * GIB  # ours: address space of one git program; a delta bomb stops here
+GIT_CPU_MAX_S = 600  # ours: processor seconds of one git program; what unpacks to terabytes stops here
 GIT_PROGRAMS_MAX = 16  # ours: git programs at once
 GIT_STALL_TIMEOUT_S = 120.0  # ours: how long a git client may be silent
 PROCFILE_MAX_BYTES = 64 * KIB

@@ -11,6 +11,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from senryu.core import limits
 from senryu.core.errors import BadRequest, Invalid, Unavailable
 from senryu.core.limits import GIT_MEMORY_MAX_BYTES, GIT_STALL_TIMEOUT_S
 
@@ -39,7 +40,12 @@ async def started(
 
 def _bound(pid: int, file_max_bytes: int) -> None:
     try:
-        for limit, size in ((resource.RLIMIT_AS, GIT_MEMORY_MAX_BYTES), (resource.RLIMIT_FSIZE, file_max_bytes)):
+        bounds = (
+            (resource.RLIMIT_AS, GIT_MEMORY_MAX_BYTES),
+            (resource.RLIMIT_FSIZE, file_max_bytes),
+            (resource.RLIMIT_CPU, limits.GIT_CPU_MAX_S),
+        )
+        for limit, size in bounds:
             resource.prlimit(pid, limit, (size, size))
     except ProcessLookupError:
         pass

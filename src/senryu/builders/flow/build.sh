@@ -35,9 +35,19 @@ read_plan() {
 }
 
 unpack_source() {
-  local entries
-  tar --extract --file="$BUILD/source" --directory="$APP" --no-same-owner --no-same-permissions --delay-directory-restore --exclude=.git \
-    || fail "The source archive cannot be unpacked; send a complete tar, optionally compressed by gzip."
+  local entries status
+  # tar counts what comes out of the compression and ends itself there; a sparse file, which is small in the archive, meets the file limit.
+  (
+    ulimit -f $((SENRYU_SOURCE_MAX_BYTES / 1024))
+    exec tar --extract --file="$BUILD/source" --directory="$APP" --no-same-owner --no-same-permissions --delay-directory-restore \
+      --exclude=.git --checkpoint=$((SENRYU_SOURCE_MAX_BYTES / 10240)) --checkpoint-action='exec=kill $PPID'
+  )
+  status=$?
+  case $status in
+    0) ;;
+    143 | 153) fail "The source is larger than the $((SENRYU_SOURCE_MAX_BYTES / 1024 / 1024)) MB allowed unpacked; keep large files elsewhere." ;;
+    *) fail "The source archive cannot be unpacked; send a complete tar, optionally compressed by gzip." ;;
+  esac
   entries=("$APP"/*)
   [ ${#entries[@]} -gt 0 ] || fail "There are no files to build; commit some and push again."
 }
