@@ -34,7 +34,7 @@ def running_platform() -> Iterator[Copy]:
     """A platform for the length of the block."""
     copy = Copy()
     try:
-        copy.install()
+        copy.install(as_released=True)
         copy.start()
         yield copy
     finally:

@@ -3,7 +3,7 @@ export SENRYU_HOME=${SENRYU_HOME:-/var/lib/senryu} SENRYU_PORT=${SENRYU_PORT:-80
 export SENRYU_DOMAIN=${SENRYU_DOMAIN:-localhost}
 export SENRYU_URL=http://localhost:$SENRYU_PORT
 operator_email=${SENRYU_EMAIL:-operator@localhost}
-packages="ca-certificates curl git iproute2 nftables procps python3 python3-venv runc conmon haproxy tini e2fsprogs util-linux bubblewrap runit zstd skopeo umoci"
+packages="ca-certificates curl git iproute2 nftables procps python3 python3-venv runc conmon haproxy tini e2fsprogs util-linux bubblewrap runit zstd skopeo umoci postgresql openssl"
 venv=$SENRYU_HOME/venv
 
 say() { printf -- '-----> %s\n' "$*"; }
@@ -38,6 +38,8 @@ install_packages() {
   # Packages must not start servers of their own (nginx, php-fpm, haproxy would take ports); ours are started below.
   local policy=/usr/sbin/policy-rc.d made_policy=
   if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' > $policy; chmod 755 $policy; made_policy=yes; fi
+  # Nor make databases of their own.
+  mkdir -p /etc/postgresql-common/createcluster.d; echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/senryu.conf
   trap '[ -z "$made_policy" ] || rm -f /usr/sbin/policy-rc.d' RETURN
   local log; log=$(mktemp)
   DEBIAN_FRONTEND=noninteractive apt-get update -qq >"$log" 2>&1 || true
@@ -57,6 +59,8 @@ make_users() {
     say "Making the user $user"
     useradd --system --gid senryu --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
   done
+  # In no group of ours: what tenants' databases run as may read nothing of the platform.
+  id senryu-data >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin senryu-data
 }
 
 source_stamp() {
@@ -75,10 +79,11 @@ install_program() {
   [ ! -r $bundle ] || export SSL_CERT_FILE=${SSL_CERT_FILE:-$bundle} PIP_CERT=${PIP_CERT:-$bundle}
   local uv_version; uv_version=$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' "$here/requirements.lock")
   [ -x "$venv/bin/uv" ] || "$venv/bin/pip" -q --disable-pip-version-check install "uv==$uv_version" 2>&1 | grep -v '^WARNING' || true
-  "$venv/bin/uv" pip sync -q --python "$venv/bin/python" --require-hashes --compile-bytecode "$here/requirements.lock" \
+  "$venv/bin/uv" pip sync -q --python "$venv/bin/python" --require-hashes "$here/requirements.lock" \
     || fail "The pinned Python packages could not be installed; check that PyPI can be reached."
   "$venv/bin/uv" pip install -q --python "$venv/bin/python" --no-deps --reinstall-package senryu --compile-bytecode "$here" \
     || fail "The program itself could not be installed from $here."
+  "$venv/bin/python" -m senryu.install.lean || fail "The packages in $venv could not be compiled."
   sync # the stamp must not outlive, in a power cut, what it vouches for
   echo "$stamp" > "$venv/.installed-from"
   program_changed=yes

@@ -62,6 +62,9 @@ def _do(given: argparse.Namespace, wanted: Settings) -> int:
         written = systemd.install(wanted, given.units_dir) if given.systemd else runit.install(wanted)
         print("\n".join(str(path) for path in written))
         return 0
+    from .left_out import leave_out
+
+    leave_out()
     from .serve import run
 
     return run(wanted)

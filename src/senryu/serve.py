@@ -17,24 +17,28 @@ from time import monotonic
 from typing import TextIO
 
 import structlog
-import uvicorn
+from uvicorn.config import Config
+from uvicorn.server import Server
 
 from .actions.deliver import Deliveries
 from .actions.destroy import clear_all_away
 from .actions.keep_certificates import CertificateLoop
+from .actions.provision import finish_add_ons
 from .actions.push import authorize_push, push
 from .actions.recover import recover
 from .actions.retain import retain
 from .actions.supervise import Supervisor
 from .api.front_door import front_door, open_terminals
-from .api.parts import clearing, deploying
+from .api.parts import clearing, deploying, releasing
 from .api.rendezvous import Rendezvous
 from .authorities.acme import AcmeAuthority
 from .blobs.disk import DiskBlobStore
 from .builders.container import ContainerBuilder
 from .config import Settings
+from .core.add_on import Suppliers
 from .core.codes import router_line
 from .core.errors import NotFound, PlatformError
+from .core.limits import ADD_ONS_ROUND_S
 from .core.log_drain import LogDrain
 from .engines.container import ContainerEngine
 from .git.door import GitDoor
@@ -47,6 +51,7 @@ from .logs.intake import Intake
 from .logs.streams import FileStreams
 from .platform import Platform
 from .poster import JudgedPoster
+from .providers.postgres import GivenServer, OwnServer, PostgresSupplier
 from .resolver import SystemResolver
 from .routers.haproxy import HAProxyRouter
 from .store.apps import find_app
@@ -145,6 +150,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             streams=streams,
             supervision=supervisor,
             clock=clock,
+            suppliers=_suppliers(settings, engine),
         )
         db.on_news = (await house.enter_async_context(_deliveries(platform))).wake
         _undertake_chores(platform, supervisor, builder)
@@ -208,10 +214,23 @@ def _supervisor(
     )
 
 
+def _suppliers(settings: Settings, engine: ContainerEngine) -> Suppliers:
+    given = settings.postgres_admin_url
+    postgres = PostgresSupplier(GivenServer(given) if given else OwnServer(engine))
+    return {postgres.service.name: postgres}
+
+
+async def _finish_add_ons(platform: Platform) -> None:
+    while True:
+        await finish_add_ons(suppliers=platform.suppliers, **releasing(platform))
+        await platform.clock.sleep(ADD_ONS_ROUND_S)
+
+
 def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: ContainerBuilder) -> None:
     kept = retain(db=platform.db, vault=platform.vault, blobs=platform.blobs, streams=platform.streams, clock=platform.clock)
     supervisor.undertake("retain", kept)
     supervisor.undertake("clear-builds", builder.clear_away())
+    supervisor.undertake("add-ons", _finish_add_ons(platform))
     supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
 
 
@@ -244,11 +263,12 @@ async def serve(settings: Settings) -> None:
         certificate.load_cert_chain(settings.home / "tls" / "certs" / "default.pem")
         open_terminals(api, await house.enter_async_context(Rendezvous(platform, certificate)))
         socket = settings.home / "run" / "senryud.sock"
-        config = uvicorn.Config(
+        config = Config(
             api,
             uds=str(socket),
             loop="none",
             http="httptools",
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -257,10 +277,10 @@ async def serve(settings: Settings) -> None:
             h11_max_incomplete_event_size=64 * 1024,
         )
         _log.info("serving", home=str(settings.home), port=settings.port, tls_port=settings.tls_port)
-        await _until_told(uvicorn.Server(config), socket)
+        await _until_told(Server(config), socket)
 
 
-async def _until_told(server: uvicorn.Server, socket: Path) -> None:
+async def _until_told(server: Server, socket: Path) -> None:
     loop = asyncio.get_running_loop()
 
     def end() -> None:

@@ -66,6 +66,12 @@ class Agent:
         shutil.rmtree(self.home)
         self.home.with_suffix(".log").unlink()
 
+    def children(self) -> list[int]:
+        """Its child processes, the dead among them."""
+        assert self.process is not None
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(child) for task in tasks for child in task.read_text().split()]
+
     def said(self) -> str:
         """What it wrote on stderr."""
         return self.home.with_suffix(".log").read_text()

@@ -64,6 +64,12 @@ async def test_a_slug_is_the_dynos_own_and_writable_and_starts_fresh_each_time(a
         assert lines == ["go", "hello", "dyno 644 web.py", "dyno 755 bin/go", "written", "bin web.py", "web.py"]
 
 
+async def test_unpacking_leaves_no_dead_processes_in_the_agent(agent: Agent, engine: ContainerEngine) -> None:
+    await result(engine, "true", slug=_store(agent, gzip.compress(_tar(_app), mtime=7)))
+    states = {child: Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] for child in agent.children()}
+    assert "Z" not in states.values(), states
+
+
 async def test_two_dynos_of_one_slug_see_no_changes_of_each_other(agent: Agent, engine: ContainerEngine) -> None:
     slug = _store(agent, gzip.compress(_tar(_app)))
     first = order("echo changed > web.py; exec python3 -m http.server $PORT", slug=slug)

@@ -80,16 +80,22 @@ class Copy:
         self.url = f"http://localhost:{self.port}"
         self._runsvdir: subprocess.Popen[bytes] | None = None
 
-    def install(self) -> None:
-        """The program in an environment of its own, so that it may be read by its users and edits do not reach it; then the services."""
+    def install(self, *, as_released: bool = False) -> None:
+        """The program in an environment of its own, so that it may be read by its users and edits do not reach it; then the services.
+
+        `as_released`: with the locked packages alone, compiled as `./quickstart` does, and none of a developer's.
+        """
         _make_users()
+        _make_data_user()
         uv, venv = str(CHECKOUT / ".venv/bin/uv"), self.home / "venv"
         _run(uv, "venv", "-q", "--python", "/usr/bin/python3", str(venv))
-        if _senryu_may_read(_PACKAGES):
+        if not as_released and _senryu_may_read(_PACKAGES):
             (venv / "lib/python3.11/site-packages/parts.pth").write_text(f"{_PACKAGES}\n")
         else:
             _run(uv, "pip", "sync", "-q", "--python", f"{venv}/bin/python", "--require-hashes", str(CHECKOUT / "requirements.lock"))
         _run(uv, "pip", "install", "-q", "--python", f"{venv}/bin/python", "--no-deps", "--compile-bytecode", str(CHECKOUT))
+        if as_released:
+            _run(f"{venv}/bin/python", "-m", "senryu.install.lean")
         compiling = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         subprocess.run([f"{venv}/bin/python", "-c", _IMPORTS], env=compiling, timeout=120, check=True, cwd="/")
         ports = ("--port", str(self.port), "--tls-port", str(self.tls_port), "--rendezvous-port", str(self.rendezvous_port))
@@ -217,6 +223,14 @@ def _make_users() -> None:
         except KeyError:
             command = ["useradd", "--system", "--gid", "senryu", "--no-create-home", "--home-dir", "/nonexistent"]
             subprocess.run([*command, "--shell", "/usr/sbin/nologin", user], check=True, timeout=30)
+
+
+def _make_data_user() -> None:
+    try:
+        pwd.getpwnam("senryu-data")
+    except KeyError:
+        command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+        subprocess.run([*command, "--shell", "/usr/sbin/nologin", "senryu-data"], check=True, timeout=30)
 
 
 def _senryu_may_read(path: Path) -> bool:

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from senryu.core import procfile
 from senryu.core.build import BuildFailed
 from senryu.core.config_var import checked_key
@@ -74,6 +72,8 @@ def release_text(content: bytes | None) -> ReleaseText | None:
     """The YAML of bin/release, as far as it is what it should be; None when there is none or it cannot be read."""
     if content is None:
         return None
+    import yaml  # 1 MB that a senryud without builds does not hold
+
     try:
         parsed = yaml.safe_load(content)
     except (yaml.YAMLError, RecursionError, ValueError):
