@@ -191,11 +191,14 @@ stop_platform() {
   local pid service
   if pid=$(runsvdir_pid); then
     say "Stopping the platform"
-    for service in senryud router agent; do sv -w 20 force-stop "$SENRYU_HOME/services/$service" >/dev/null 2>&1 || true; done
-    for service in senryud router agent; do sv exit "$SENRYU_HOME/services/$service" >/dev/null 2>&1 || true; done
-    kill -HUP "$pid" 2>/dev/null || true
+    # runsvdir first: it would start a supervisor anew that ended as told, and with it the service.
+    kill -TERM "$pid" 2>/dev/null || true
     local deadline=$((SECONDS + 20))
     while [ -d "/proc/$pid" ] && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
+    for service in senryud router agent; do
+      sv -w 20 force-stop "$SENRYU_HOME/services/$service" >/dev/null 2>&1 || true
+      sv exit "$SENRYU_HOME/services/$service" >/dev/null 2>&1 || true
+    done
   fi
   rm -f "$SENRYU_HOME/services.pid"
   if [ -x "$venv/bin/senryu-agent" ]; then

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 import structlog
@@ -19,6 +20,8 @@ from senryu.store.migrate import migrate
 # Real hashing takes 50 ms of two cores each time; what it is made of is asserted where it matters.
 authenticate._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 authenticate._NOBODY = authenticate._HASHER.hash("nobody")
+hypothesis.settings.register_profile("untimed", deadline=None)  # no test asserts how long something takes
+hypothesis.settings.load_profile("untimed")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 

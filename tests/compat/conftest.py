@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from system.person import App, Person, new_app
-from system.rig import Copy
+from system.marks import mark_all_in
+from system.person import App, Person, new_app, registered
+from system.rig import Copy, running_copy
 
 from .client import Heroku
 from .table import REFUSED, UNSUPPORTED, WORKS
@@ -18,35 +18,20 @@ _ALL: dict[str, set[str]] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            for mark in ("compat", "system", "registry"):
-                item.add_marker(getattr(pytest.mark, mark))
-            if os.geteuid() != 0:
-                item.add_marker(pytest.mark.skip(reason="needs root: real containers, networks and users"))
+    mark_all_in(Path(__file__).parent, items, "compat", "registry")
 
 
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Copy]:
     """A complete platform, gone afterwards."""
-    copy = Copy()
-    try:
-        (copy.home / "senryu.toml").write_text("allow_private_drains = true\nallow_private_webhooks = true\n")
-        copy.install()
-        copy.start()
+    with running_copy("allow_private_drains = true\nallow_private_webhooks = true\n") as copy:
         yield copy
-    finally:
-        left = copy.remove()
-    assert not left, f"the platform left behind: {left}"
 
 
 @pytest.fixture(scope="session")
 def person(platform: Copy, tmp_path_factory: pytest.TempPathFactory) -> Person:
     """The first account."""
-    person = Person(platform, tmp_path_factory.mktemp("person") / "home", "person@example.com")
-    person.register()
-    return person
+    return registered(platform, tmp_path_factory.mktemp("person") / "home", "person@example.com")
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,16 @@ def test_slugs_of_the_last_20_or_of_30_days_or_current_are_kept() -> None:
     assert expiring([*gone, *old[10:]], NOW) == []
 
 
+def test_beyond_the_last_20_slugs_are_kept_as_long_as_all_are_within_the_budget() -> None:
+    slugs = [UUID(int=100 + version) for version in range(1, 41)]
+    young = [_release(version, slug=slug, days_old=1) for version, slug in enumerate(slugs, 1)]
+    sizes = dict.fromkeys(slugs, 10)
+    assert [release.version for release in expiring(young, NOW, sizes, 300)] == list(range(10, 0, -1))
+    assert [release.version for release in expiring(young, NOW, sizes, 0)] == list(range(20, 0, -1))
+    shared = [_release(version, days_old=1) for version in range(1, 41)]
+    assert expiring(shared, NOW, {SLUG: 10}, 10) == []
+
+
 def test_the_serving_release_never_expires_however_many_failed_after_it() -> None:
     failed = [_release(version, ReleaseStatus.FAILED, days_old=40) for version in range(2, 40)]
     assert 1 not in {release.version for release in expiring([_release(1, days_old=60), *failed], NOW)}

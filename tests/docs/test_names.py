@@ -41,7 +41,8 @@ def spans(page: Path) -> list[str]:
 
 def sources() -> str:
     places = [*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.lua"), *(ROOT / "src").rglob("*.sh")]
-    return "\n".join(path.read_text() for path in [*places, ROOT / "quickstart", ROOT / "install/steps.sh", ROOT / "bin/senryu"])
+    scripts = [ROOT / name for name in ("quickstart", "install/steps.sh", "bin/senryu", "test")]
+    return "\n".join(path.read_text() for path in [*places, *scripts])
 
 
 def is_there(name: str, page: Path) -> bool:

@@ -56,11 +56,20 @@ class Agent:
         """SIGTERM, as a supervisor would."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(DEADLINE_S)
+            try:
+                self.process.wait(DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                self.kill()  # so that what it made is removed all the same
+                raise
 
     def clean_up(self) -> None:
         """Removes everything it made anywhere."""
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self._clean_up()
+
+    def _clean_up(self) -> None:
         done = subprocess.run([*_COMMAND, str(self.home), "--cleanup"], cwd="/", capture_output=True, text=True, timeout=DEADLINE_S * 2)
         assert done.returncode == 0, done.stderr
         shutil.rmtree(self.home)

@@ -10,12 +10,29 @@ from urllib.parse import parse_qs, urlsplit
 MANNERS = "{manners}"
 
 
+def fill(mebibytes):
+    """Writes a file to the dyno's own disk; gives what came of it."""
+    try:
+        with open("/tmp/more", "wb") as file:
+            for _ in range(mebibytes):
+                file.write(os.urandom(1 << 20))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return b"no: " + str(error).encode()
+    return b"yes"
+
+
 async def answer(reader, writer):
     try:
         while head := await reader.readuntil(b"\\r\\n\\r\\n"):
+            fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\\r\\n")[1:] if b": " in line)
+            sent = await reader.readexactly(int(fields.get(b"content-length", b"0")))
             query = parse_qs(urlsplit(head.split(b" ", 2)[1].decode()).query)
             await asyncio.sleep(int(query.get("ms", ["0"])[0]) / 1000)
-            body = (os.environ["HEROKU_RELEASE_VERSION"] + " " + os.environ.get("COLOUR", "none") + " {mark}\\n").encode()
+            if "fill" in query:
+                sent += fill(int(query["fill"][0]))
+            body = (os.environ["HEROKU_RELEASE_VERSION"] + " " + os.environ.get("COLOUR", "none") + " {mark}\\n").encode() + sent
             writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body))
             await asyncio.sleep(0)
             writer.write(body)

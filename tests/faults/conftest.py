@@ -1,4 +1,4 @@
-"""Faults on a real platform. Short ones run with every `./test`; drills, which take minutes, with `./test --faults`."""
+"""Faults on a real platform. `./test` has them all; `./test --faults` goes more rounds (SENRYU_FAULT_ROUNDS)."""
 
 from __future__ import annotations
 
@@ -9,44 +9,31 @@ from pathlib import Path
 
 import pytest
 
-from system.person import App, Person, new_app
-from system.rig import Copy
+from system.marks import mark_all_in
+from system.person import App, Person, new_app, registered
+from system.rig import Copy, running_copy
 
 from . import apps
 
 NewApp = Callable[..., App]
+ROUNDS = int(os.environ.get("SENRYU_FAULT_ROUNDS", "20"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.faults)
-            item.add_marker(pytest.mark.system)
-            if os.geteuid() != 0:
-                item.add_marker(pytest.mark.skip(reason="needs root: real containers, networks and users"))
+    mark_all_in(Path(__file__).parent, items, "faults")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def platform() -> Iterator[Copy]:
-    """A platform for one file's faults. Leaving, it must leave nothing behind."""
-    copy = Copy()
-    left: set[str] = {"unknown"}
-    try:
-        copy.install()
-        copy.start()
+    """A platform that is hurt and must mend itself."""
+    with running_copy() as copy:
         yield copy
-    finally:
-        left = copy.remove()
-    assert not left, f"the platform left behind: {left}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def operator(platform: Copy, tmp_path_factory: pytest.TempPathFactory) -> Person:
     """The first account."""
-    person = Person(platform, tmp_path_factory.mktemp("operator") / "home", "operator@example.com")
-    person.register()
-    return person
+    return registered(platform, tmp_path_factory.mktemp("operator") / "home")
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""kill -9 of every part at random moments of deploys, under load."""
+"""kill -9 of the platform's processes at random moments of deploys under load."""
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import time
+from statistics import median
 
 import pytest
 
@@ -12,45 +14,53 @@ from system.person import App
 from system.rig import Copy, eventually
 
 from . import apps, invariants
-from .conftest import NewApp
+from .conftest import ROUNDS, NewApp
 from .traffic import Traffic
 
 SEED = 20261122
 VICTIMS = (("senryud",), ("agent",), ("senryud", "agent"), ("router",), ("senryud", "router", "agent"))
 CANARY = "s3cret-canary-5d1b"
+SETTLED_S = 10.0
 
 
-@pytest.mark.parametrize("rounds", [pytest.param(3, id="short"), pytest.param(25, id="drill", marks=pytest.mark.drill)])
-def test_apps_answer_through_kills_and_everything_is_put_right(platform: Copy, make_app: NewApp, rounds: int) -> None:
+@pytest.mark.timeout(60 + 60 * ROUNDS)
+def test_apps_answer_through_kills_and_everything_is_put_right(platform: Copy, make_app: NewApp) -> None:
     app = make_app("polite")
     app.senryu("config:set", f"CANARY={CANARY}")
     chance = random.Random(SEED)
     unrouted: list[tuple[float, float]] = []
+    back_s: list[float] = []
     settled_s: list[float] = []
-    with Traffic(platform, app.name) as traffic:
-        for number in range(rounds):
-            victims = VICTIMS[number % len(VICTIMS)]
+    with Traffic(app) as traffic:
+        for number in range(ROUNDS):
             app.commit(apps.files("polite", f"round {number}"))
             push = app.pushing()
-            time.sleep(chance.uniform(0.0, 1.3))
+            time.sleep(chance.uniform(0.0, 2.0))
+            victims = VICTIMS[number % len(VICTIMS)]
             began = time.monotonic()
             for victim in victims:
                 platform.kill(victim)
-            platform.await_health()
-            back = time.monotonic()
             if "router" in victims:
                 eventually(lambda: app.visit().status == 200, "an answer after the router's death")
-                unrouted.append((began - 0.05, time.monotonic() + 0.05))
+                unrouted.append((began, time.monotonic()))
+            platform.await_health()
+            back_s.append(time.monotonic() - began)
             _end(push)
-            settled_s.append(invariants.check(platform, canary=CANARY))
-            print(f"round {number}: killed {'+'.join(victims)}, back after {back - began:.2f} s, settled {settled_s[-1]:.2f} s later")
+            settled_s.append(invariants.check(platform, canary=CANARY, within_s=_patience_s()))
+            print(f"round {number}: killed {'+'.join(victims)}, back after {back_s[-1]:.2f} s, settled {settled_s[-1]:.2f} s later")
         final = _deployed_again(app)
     bad = traffic.bad(outside=unrouted)
     lost = len(traffic.bad()) - len(bad)
-    print(f"{len(traffic.visits)} requests; {lost} lost while the router was dead in {len(unrouted)} kills; {len(bad)} lost otherwise")
+    away = max((end - began for began, end in unrouted), default=0.0)
+    print(f"{ROUNDS} deploys, {traffic.summary()}: {lost} while the router was away ({len(unrouted)} times, at most {away:.2f} s)")
+    print(f"settled after {median(settled_s):.2f} s (median), {max(settled_s):.2f} s (most)")
     assert not bad, traffic.told(bad)
     assert "after all" in app.visit().text and "Released v" in final
-    assert max(settled_s) < 60
+
+
+def _patience_s() -> float:
+    """The promise is for a machine that has time: one with more to do than processors is given as much longer."""
+    return SETTLED_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def _end(push: subprocess.Popen[str]) -> None:

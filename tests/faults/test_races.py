@@ -56,9 +56,9 @@ def _at_once(changes: list[Callable[[], Done]]) -> list[Done]:
 
 
 def _is_a_serial_order(app: App, releases: list[dict[str, object]], before: int) -> None:
-    """Walking the history, each release's config is the one before with its own change applied."""
+    """Walking the history, each release is the one before with its own change applied; what runs is the last of them."""
     config = _config(app, before)
-    base = dict(config)
+    base, slugs = dict(config), {int(str(each["version"])): _slug(each) for each in releases}
     for release in sorted(releases, key=lambda each: int(str(each["version"]))):
         version, what = int(str(release["version"])), str(release["description"])
         if version <= before:
@@ -66,10 +66,25 @@ def _is_a_serial_order(app: App, releases: list[dict[str, object]], before: int)
         if what.startswith("Set VAR_"):
             name = what.split()[1]
             config[name] = name.removeprefix("VAR_")
+            assert slugs[version] == slugs[version - 1]
         elif what.startswith("Rollback"):
             config = dict(base)
+            assert slugs[version] == slugs[before]
+        else:
+            assert what.startswith("Deploy")
+            assert slugs[version] not in {slugs[earlier] for earlier in slugs if earlier < version}
         assert _config(app, version) == config, f"v{version} {what}"
     assert json.loads(app.senryu("config", "--json").stdout) == config
+    mark = "third" if slugs[max(slugs)] != slugs[before] else "second"
+    assert mark in app.visit().text
+    workers = [name for name in app.states() if name.startswith("worker.")]
+    assert workers in (["worker.1"], ["worker.1", "worker.2"])
+
+
+def _slug(release: dict[str, object]) -> str:
+    slug = release["slug"]
+    assert isinstance(slug, dict)
+    return str(slug["id"])
 
 
 def _config(app: App, version: int) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -162,6 +163,49 @@ async def test_whatever_happens_at_once_ends_as_the_database_says(house: House) 
     current = [release for release in releases if release.status.value == "succeeded"][-1]
     assert {dyno.env["HEROKU_RELEASE_VERSION"] for dyno in await house.serving("chaos")} == {f"v{current.version}"}
     assert len(house.engine.running) == len(await house.dynos("chaos"))
+
+
+async def test_fifty_changes_of_every_kind_at_once_are_one_serial_history(house: House) -> None:
+    await house.create("chaos")
+    await house.deploy("chaos", "web: first")
+    await house.set("chaos", KEPT="1")
+    wanted: list[str] = []
+
+    async def do(number: int) -> None:
+        match number % 10:
+            case 0:
+                while (await house.start_build("chaos", {"Procfile": f"web: n{number}"}, f"{number:040x}")).status_code == 409:
+                    await asyncio.sleep(0.01)
+            case 1 | 2:
+                assert (await house.client.post("/apps/chaos/releases", json={"release": "v3"})).status_code == 201
+            case 3 | 4:
+                wanted.append(str(number % 4 + 1))
+                change = {"updates": [{"type": "web", "quantity": int(wanted[-1])}]}
+                assert (await house.client.patch("/apps/chaos/formation", json=change)).status_code == 200
+            case _:
+                assert (await house.set("chaos", **{f"K{number}": str(number)})).status_code == 200
+
+    await asyncio.gather(*(do(number) for number in range(50)))
+    await eventually(lambda: _no_build_runs(house))
+    await house.settle("chaos")
+    releases = await house.releases("chaos")
+    assert [release.version for release in releases] == list(range(1, 3 + 5 + 10 + 25 + 1))
+    for before, release in itertools.pairwise(releases[2:]):
+        code, config = before.process_types, dict(before.config_vars)
+        match release.description.split():
+            case ["Rollback", "to", "v3"]:
+                code, config = releases[2].process_types, dict(releases[2].config_vars)
+            case ["Set", key, *_]:
+                config[key] = key.removeprefix("K")
+            case ["Deploy", commit]:
+                code = {"web": f"n{int(release.commit or '', 16)}"}
+                assert (release.commit or "").startswith(commit)
+            case _:
+                raise AssertionError(release.description)
+        assert (release.process_types, release.config_vars) == (code, config), release.description
+    serving = await house.serving("chaos")
+    assert {dyno.order.command for dyno in serving} == {releases[-1].process_types["web"]}
+    assert str(len(serving)) in wanted
 
 
 async def _no_build_runs(house: House) -> bool:

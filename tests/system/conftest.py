@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from .person import App, Person, new_app
-from .rig import Copy
+from .marks import mark_all_in
+from .person import App, Person, new_app, registered
+from .rig import Copy, running_copy
 
 NewApp = Callable[..., App]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.system)
-            if os.geteuid() != 0:
-                item.add_marker(pytest.mark.skip(reason="needs root: real containers, networks and users"))
+    mark_all_in(Path(__file__).parent, items)
 
 
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Copy]:
-    """A complete platform. Leaving, it must leave nothing behind."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a session that is told to go clears up as one that is interrupted
-    copy = Copy()
-    left: set[str] = {"unknown"}
-    try:
-        copy.install()
-        copy.start()
+    """A complete platform."""
+    with running_copy() as copy:
         yield copy
-    finally:
-        left = copy.remove()
-    assert not left, f"the platform left behind: {left}"
 
 
 @pytest.fixture(scope="session")
 def operator(platform: Copy, tmp_path_factory: pytest.TempPathFactory) -> Person:
     """The first account."""
-    person = Person(platform, tmp_path_factory.mktemp("operator") / "home", "operator@example.com")
-    person.register()
-    return person
+    return registered(platform, tmp_path_factory.mktemp("operator") / "home")
 
 
 @pytest.fixture

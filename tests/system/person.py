@@ -58,6 +58,13 @@ class Person:
         self.senryu("register", "--email", self.email, "--password-stdin", *words, stdin=self.password)
 
 
+def registered(copy: Copy, home: Path, email: str = "operator@example.com") -> Person:
+    """A person who has just made an account; a copy's first is the operator."""
+    person = Person(copy, home, email)
+    person.register()
+    return person
+
+
 class App:
     """An app with a repository of its own and the remote `senryu`."""
 

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -124,17 +124,21 @@ class Copy:
         """The services end; dynos run on."""
         if self._runsvdir is None:
             return
+        self._runsvdir.kill()  # first: it would start a supervisor anew that ended as told, and with it the service
+        self._runsvdir.wait(20)
+        self._runsvdir = None
         for service in SERVICES:
             self.sv("-w", "20", "force-stop", service)
-        for service in SERVICES:
             self.sv("exit", service)
-        self._runsvdir.send_signal(signal.SIGHUP)
+        eventually(lambda: not any(self._is_supervised(service) for service in SERVICES), "the end of the supervisors")
+
+    def _is_supervised(self, service: str) -> bool:
+        """Whether a runsv of it is there: it holds the other end of this pipe."""
         try:
-            self._runsvdir.wait(20)
-        except subprocess.TimeoutExpired:
-            self._runsvdir.kill()
-            self._runsvdir.wait(20)
-        self._runsvdir = None
+            os.close(os.open(self.home / "services" / service / "supervise/ok", os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return False
+        return True
 
     def cleanup(self) -> None:
         """Ends all dynos and removes what was made outside the home."""
@@ -146,8 +150,10 @@ class Copy:
         """Everything goes; gives what is left nevertheless."""
         lot = lot_of(self.home)
         try:
-            self.stop()
-            self.cleanup()
+            try:
+                self.stop()
+            finally:
+                self.cleanup()
         finally:
             left = _settled_traces(self.home, lot)
             shutil.rmtree(self.home, ignore_errors=True)
@@ -200,6 +206,23 @@ class Copy:
             return Answer(0, repr(error), {})
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def running_copy(settings: str = "") -> Iterator[Copy]:
+    """A complete platform with a senryu.toml of its own, for the length of the block. Leaving, it must leave nothing behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a session that is told to go clears up as one that is interrupted
+    copy = Copy()
+    left: set[str] = {"unknown"}
+    try:
+        if settings:
+            (copy.home / "senryu.toml").write_text(settings)
+        copy.install()
+        copy.start()
+        yield copy
+    finally:
+        left = copy.remove()
+    assert not left, f"the platform left behind: {left}"
 
 
 def _settled_traces(home: Path, lot: int | None) -> set[str]:

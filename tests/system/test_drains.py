@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from .person import Person, new_app
-from .rig import Copy, eventually
+from .person import Person, new_app, registered
+from .rig import eventually, running_copy
 
 PROGRAM = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:/sbin")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs rsyslog (apt-get install rsyslog)")
@@ -92,18 +92,8 @@ class Requests:
 @pytest.fixture
 def draining(tmp_path: Path) -> Iterator[Person]:
     """The operator of a platform of its own that lets drains lead to this machine."""
-    copy = Copy()
-    left: set[str] = {"unknown"}
-    try:
-        (copy.home / "senryu.toml").write_text("allow_private_drains = true\n")
-        copy.install()
-        copy.start()
-        person = Person(copy, tmp_path / "home", "operator@example.com")
-        person.register()
-        yield person
-    finally:
-        left = copy.remove()
-    assert not left, f"the platform left behind: {left}"
+    with running_copy("allow_private_drains = true\n") as copy:
+        yield registered(copy, tmp_path / "home")
 
 
 def counted(text: str) -> list[int]:

@@ -43,7 +43,7 @@ class Hands:
     engine: Engine
     log_writer: LogWriter
     clock: Clock
-    read_out: Callable[[UUID], Awaitable[None]]
+    read_out: Callable[[UUID], Awaitable[bool]]
 
 
 async def carry_out(step: Step, app: App, wanted: Wanted, sizes: dict[str, Entry], *, hands: Hands) -> None:
@@ -122,7 +122,7 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
             await note(tx, app, replace(dyno, state=DynoState.UP, changed_at=now), "update", now=now, was=dyno)
         await _say(app, dyno, hands, f"State changed from {dyno.state.value} to up")
         return
-    await hands.read_out(dyno.id)
+    is_read = await hands.read_out(dyno.id)
     was_healthy = dyno.state is DynoState.UP and (now - dyno.changed_at).total_seconds() >= limits.CRASH_FORGIVEN_AFTER_S
     crashes = (0 if was_healthy else dyno.crashes) + 1 if step.state is DynoState.CRASHED else dyno.crashes
     texts = []
@@ -139,7 +139,8 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
         )
         ended = replace(dyno, state=step.state, changed_at=now, exit_code=step.exit_code)
         await note(tx, app, ended, "update", now=now, was=dyno)
-    if dyno.kind is not DynoKind.RELEASE:  # the release phase removes its own once it has read all of the output
+    # The release phase removes its own once it has read all of the output; what the log could not take waits until it is forgotten.
+    if dyno.kind is not DynoKind.RELEASE and (is_read or dyno.kind is not DynoKind.ONE_OFF):
         await hands.engine.remove(dyno.id)
 
 

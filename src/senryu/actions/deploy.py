@@ -18,7 +18,7 @@ from ..core.release import Release, ReleaseStatus
 from ..core.slug import Slug
 from ..store.builds import find_build, update_build
 from ..store.database import Database
-from ..store.releases import find_release, list_releases, note_timing
+from ..store.releases import find_release, has_code, note_timing
 from ..store.vault import Vault
 from .build import Output, build
 from .parts import Deploying, released_with
@@ -77,9 +77,9 @@ async def deploy(
 
 
 async def _release(app: App, slug: Slug, built: Built, done: Build, *, by: Account, **parts: Unpack[Deploying]) -> Release:
-    db, vault = parts["db"], parts["vault"]
+    db = parts["db"]
     async with db.reading() as tx:
-        is_first = not any(old.slug_id for old in await list_releases(tx, app.id, vault=vault))
+        is_first = not await has_code(tx, app.id)
     asked: Mapping[str, str] = built.config_vars if is_first else {}
     description = f"Deploy {slug.commit[:8]}" if slug.commit else "Deploy"
 

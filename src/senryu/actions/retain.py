@@ -5,18 +5,20 @@ Source: https://devcenter.heroku.com/changelog-items/3395 (30 days or the last 2
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
 from ..core.build import Streams
 from ..core.clock import Clock
 from ..core.errors import PlatformError
-from ..core.limits import RELEASES_KEPT_S
+from ..core.limits import OUTPUTS_KEPT, RELEASES_KEPT_S, SLUGS_KEPT_MAX_BYTES
 from ..core.release import ReleaseStatus, expiring
 from ..core.slug import BlobStore, slug_key
 from ..store.apps import list_apps
-from ..store.builds import expire_slug, kept_checksums, list_builds, list_pending_builds
+from ..store.builds import expire_slug, expire_unreleased_slugs, kept_checksums, list_builds, list_pending_builds, slug_sizes
 from ..store.database import Database
 from ..store.releases import list_releases, update_status
 from ..store.sources import delete_source, old_sources, source_ids
@@ -41,11 +43,19 @@ async def retain(*, db: Database, vault: Vault, blobs: BlobStore, streams: Strea
 
 
 async def retain_once(
-    suspects: set[str], *, db: Database, vault: Vault, blobs: BlobStore, streams: Streams, clock: Clock
+    suspects: set[str],
+    *,
+    db: Database,
+    vault: Vault,
+    blobs: BlobStore,
+    streams: Streams,
+    clock: Clock,
+    slugs_max_bytes: int = SLUGS_KEPT_MAX_BYTES,
 ) -> set[str]:
     """Expires old releases, then deletes the objects and streams that no row names any more.
 
     Takes and gives: objects without a row. One is deleted when it was so at the last look too, as a build writes its row last.
+    Takes: `slugs_max_bytes`, what one app's slugs beyond its last releases may take.
     """
     now = clock.now()
     async with db.reading() as tx:
@@ -53,19 +63,25 @@ async def retain_once(
     for app in apps:
         async with db.transaction() as tx:
             releases = await list_releases(tx, app.id, vault=vault)
-            gone = expiring(releases, now)
+            gone = expiring(releases, now, await slug_sizes(tx, app.id), slugs_max_bytes)
             kept_slugs = {release.slug_id for release in releases if release not in gone and release.status is not ReleaseStatus.EXPIRED}
             for release in gone:
                 if release.status is ReleaseStatus.SUCCEEDED:
                     await update_status(tx, release.id, ReleaseStatus.EXPIRED, now)
                 if release.slug_id is not None and release.slug_id not in kept_slugs:
                     await expire_slug(tx, release.slug_id)
-            old_builds = [
-                build for build in await list_builds(tx, app.id) if (now - build.created_at).total_seconds() > RELEASES_KEPT_S
-            ]
-        for stream_id in [release.id for release in gone] + [build.id for build in old_builds]:
-            await streams.forget(stream_id)
+            await expire_unreleased_slugs(tx, app.id, now - timedelta(seconds=RELEASES_KEPT_S))
+            builds = await list_builds(tx, app.id)
+        await _forget_outputs([(release.id, release.created_at) for release in releases], streams, now)
+        await _forget_outputs([(build.id, build.created_at) for build in builds], streams, now)
     return await _delete_unnamed(suspects, db=db, blobs=blobs, clock=clock)
+
+
+async def _forget_outputs(made: Sequence[tuple[UUID, datetime]], streams: Streams, now: datetime) -> None:
+    """Of builds or releases, oldest first: all but the newest, and all that are old."""
+    for place, (id, at) in enumerate(reversed(made)):
+        if place >= OUTPUTS_KEPT or (now - at).total_seconds() > RELEASES_KEPT_S:
+            await streams.forget(id)
 
 
 async def _delete_unnamed(suspects: set[str], *, db: Database, blobs: BlobStore, clock: Clock) -> set[str]:

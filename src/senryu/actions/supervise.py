@@ -15,12 +15,11 @@ from uuid import UUID
 
 import structlog
 
-from ..core import codes, limits
+from ..core import limits
 from ..core.app import App
 from ..core.build import Streams
 from ..core.clock import Clock
 from ..core.dyno import Dyno, DynoKind, DynoState, Engine, ObservedDyno, OutputReader, further_on
-from ..core.dyno_size import size_named
 from ..core.errors import NotFound, PlatformError, Unavailable
 from ..core.formation import FailRelease, Forget, ProcessType, Wanted, is_rolled_out, next_look_s, quantities, steps
 from ..core.log_line import LogWriter
@@ -29,7 +28,7 @@ from ..core.route import Route, Router
 from ..store.apps import find_app, list_apps
 from ..store.database import Database
 from ..store.domains import list_domains
-from ..store.dynos import all_dyno_ids, find_dyno, list_dynos, start_wish
+from ..store.dynos import all_dyno_ids, ended_dyno_ids, find_dyno, list_dynos, start_wish
 from ..store.formation import list_formation
 from ..store.releases import current_release, find_release, list_pending_releases
 from ..store.vault import Vault
@@ -38,6 +37,7 @@ from .release_phase import run_release_phase
 from .route_app import route_of
 from .tell import tell
 from .undertakings import Undertakings
+from .warn_of_memory import warn_of_memory
 
 _ROUNDS_MAX = 100
 _log = structlog.get_logger("supervise")
@@ -50,8 +50,8 @@ class Followers(Protocol):
     def follow(self, app_id: UUID, dyno_id: UUID, dyno_name: str) -> None:
         """Starts (once) to read a dyno's output into the log."""
 
-    async def read_out(self, dyno_id: UUID) -> None:
-        """Waits, within a limit, until everything an ended dyno wrote is in the log."""
+    async def read_out(self, dyno_id: UUID, timeout_s: float = ...) -> bool:
+        """Waits, within a limit, until everything an ended dyno wrote is in the log; whether it is."""
 
 
 class Supervisor:
@@ -81,6 +81,7 @@ class Supervisor:
         self._bells: dict[UUID, asyncio.Event] = {}
         self._phases: dict[UUID, UUID] = {}
         self._one_offs: set[UUID] = set()
+        self._trouble: dict[UUID, str] = {}
         self._changed = asyncio.Condition()
         self._changes = 0
         self._undertakings = Undertakings()
@@ -163,7 +164,7 @@ class Supervisor:
         routes = await self._router.routes()
         async with self._db.reading() as tx:
             apps = await list_apps(tx)
-            recorded = await all_dyno_ids(tx)
+            recorded, ended = await all_dyno_ids(tx), await ended_dyno_ids(tx)
         self._one_offs &= self._seen.keys()
         self._routed = {route.app_id: route for route in routes}
         known = {app.id for app in apps}
@@ -179,7 +180,16 @@ class Supervisor:
                 self._routed.pop(route.app_id, None)
         for app in apps:
             self.wake(app.id)
-        await self._check_memory()
+        seen_now = list(self._seen.values())
+        await warn_of_memory(seen_now, db=self._db, log_writer=self._log_writer, clock=self._clock)
+        await self._remove_read_out(seen_now, ended)
+
+    async def _remove_read_out(self, observed: list[ObservedDyno], ended: set[UUID]) -> None:
+        """One-offs that ended while the log could not take their last words are kept until it has."""
+        for seen in observed:
+            is_over = seen.kind is DynoKind.ONE_OFF and not seen.is_running and seen.id in ended
+            if is_over and await self._followers.read_out(seen.id, 0.1):
+                await self._engine.remove(seen.id)
 
     async def _start_phase(self, app_id: UUID) -> None:
         """Release phases of an app run one after the other, in the order of their releases."""
@@ -221,16 +231,25 @@ class Supervisor:
             bell.clear()
             try:
                 wait_s = await self._converge(app_id)
+                self._trouble.pop(app_id, None)
             except NotFound:
                 break
             except PlatformError as problem:
-                _log.warning("could not converge", app=str(app_id), reason=problem.message)
+                await self._tell_trouble(app_id, problem.message)
                 wait_s = 1.0
             except Exception:
                 _log.exception("could not converge", app=str(app_id))
                 wait_s = 5.0
             await self._notify()
         self._bells.pop(app_id, None)
+        self._trouble.pop(app_id, None)
+
+    async def _tell_trouble(self, app_id: UUID, message: str) -> None:
+        """Why nothing goes on with an app: to the operator each time, to the app's log once."""
+        _log.warning("could not converge", app=str(app_id), reason=message)
+        if self._trouble.get(app_id) != message:
+            self._trouble[app_id] = message
+            await tell(app_id, "supervise", message, log_writer=self._log_writer, clock=self._clock)
 
     async def _notify(self) -> None:
         async with self._changed:
@@ -300,21 +319,6 @@ class Supervisor:
         draining = [dyno for dyno in dynos if dyno.drained_at is not None and dyno.stopped_at is None and dyno.ended_at is None]
         return {dyno.id: await self._router.active_requests(dyno.id) for dyno in draining}
 
-    async def _check_memory(self) -> None:
-        """R14 for dynos above their quota, at every sweep, as Heroku repeats it."""
-        for seen in list(self._seen.values()):
-            if not seen.is_running or seen.memory_bytes == 0 or seen.kind is DynoKind.BUILD:
-                continue
-            async with self._db.reading() as tx:
-                dyno = await find_dyno(tx, seen.id)
-            if dyno is None:
-                continue
-            quota = size_named(dyno.size).memory_bytes
-            share = seen.memory_bytes / quota
-            if share > limits.MEMORY_WARN_RATIO:
-                used = f"Process running mem={seen.memory_bytes // limits.MIB}M({share:.1%})"
-                await tell(seen.app_id, seen.name, used, codes.R14, log_writer=self._log_writer, clock=self._clock)
-
     async def rolled_out(self, release: Release, timeout_s: float) -> str | None:
         """See Supervision."""
         deadline = self._clock.monotonic() + timeout_s
@@ -337,7 +341,8 @@ class Supervisor:
                     f" (exit status {crashed.exit_code})" if crashed.exit_code is not None else ""
                 )
             if not await self._wait_for_change(since, deadline):
-                return "its web dynos are not up yet"
+                trouble = self._trouble.get(release.app_id)
+                return "its web dynos are not up yet" + (f": {trouble.rstrip('.')}" if trouble else "")
 
     def _is_routed(self, app_id: UUID, web: list[Dyno]) -> bool:
         route = self._routed.get(app_id)

@@ -20,6 +20,7 @@ from .disk import Disks
 from .dynos import Dynos
 from .home import Home
 from .launch import Site
+from .request_log import keep_bounded
 from .server import Server, listen
 from .slugs import Slugs
 
@@ -78,6 +79,7 @@ async def _work(site: Site, dynos: Dynos, listener: socket.socket) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(Server(site, dynos).serve(listener), name="door")
         tasks.create_task(forwarding.keep_open(site.lot), name="forwarding")
+        tasks.create_task(keep_bounded(site.home.root), name="request-log")
 
 
 async def _until_told_to_end(work: Coroutine[Any, Any, None]) -> None:

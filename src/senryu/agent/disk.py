@@ -20,7 +20,7 @@ from pathlib import Path
 from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S, DYNO_DISK_BYTES
 
-from . import mounts
+from . import failure, mounts
 
 _LOOP_CONFIGURE, _LOOP_CTL_GET_FREE = 0x4C0A, 0x4C82
 _LO_FLAGS_AUTOCLEAR = 4
@@ -74,6 +74,8 @@ class Disks:
         done = subprocess.run([*command, str(image)], capture_output=True, text=True, timeout=AGENT_TIMEOUT_S)
         if done.returncode != 0:
             image.unlink()
+            if failure.is_disk_full(self._directory):
+                raise failure.disk_full("The disk of the dyno could not be made")
             raise Unavailable(f"The disk of the dyno could not be made: {done.stderr.strip()[:200]}")
         return image
 

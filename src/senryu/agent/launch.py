@@ -16,7 +16,7 @@ from uuid import UUID
 from senryu.core.dyno import DynoOrder, Mount
 from senryu.core.errors import Invalid
 
-from . import bundle, cgroup, mounts, network, record, shim, stack
+from . import bundle, cgroup, failure, mounts, network, record, shim, stack
 from .disk import Disks
 from .home import Home
 from .lot import Lot
@@ -38,8 +38,13 @@ class Site:
 def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> record.Record:
     """Starts the dyno of `order` with the `index`th address; one with stdin is made ready only. Leaves nothing behind when it fails.
 
-    Raises: Invalid, Unavailable.
+    Raises: Invalid; Unavailable, also when the disk is full.
     """
+    with failure.told("The dyno could not be started"):
+        return _launched(order, index, slug, site)
+
+
+def _launched(order: DynoOrder, index: int, slug: Path | None, site: Site) -> record.Record:
     home, lot = site.home, site.lot
     directory = home.dyno(order.id)
     namespace = network.cable(lot, index)

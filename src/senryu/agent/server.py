@@ -16,6 +16,7 @@ from senryu.core.limits import AGENT_TIMEOUT_S
 from . import inside, protocol, stack_import
 from .dyno import Dyno
 from .dynos import Dynos
+from .failure import unavailable
 from .launch import Site
 from .wire import Channel, Closed, TooLarge, peer_uid
 
@@ -62,6 +63,9 @@ class Server:
             await _last(channel, protocol.failure(Invalid("The request to the agent is too large.")))
         except (Closed, TimeoutError):
             pass
+        except OSError as error:
+            print(f"senryu-agent: {error}", file=sys.stderr, flush=True)
+            await _last(channel, protocol.failure(unavailable("The agent could not do this", error)))
         except Exception as error:
             print(f"senryu-agent: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             await _last(channel, protocol.Failed(kind="unavailable", message=f"The agent failed: {type(error).__name__}."))

@@ -22,7 +22,7 @@ from senryu.core.codes import R17
 from senryu.core.errors import Invalid, Unavailable
 from senryu.core.limits import GIB, SLUG_UNPACKED_MAX_BYTES, SLUG_UNPACKED_MAX_FILES
 
-from . import mounts
+from . import failure, mounts
 from .home import Home
 
 KEPT_MAX_BYTES = 20 * GIB
@@ -53,9 +53,9 @@ class Slugs:
     def unpacked(self, slug: str) -> Path:
         """The directory of a slug, unpacked now if it is not yet.
 
-        Raises: Invalid when it is missing, damaged (R17) or too large when unpacked.
+        Raises: Invalid when it is missing, damaged (R17) or too large when unpacked; Unavailable when the disk is full.
         """
-        with self._locks[slug]:
+        with self._locks[slug], failure.told("The slug could not be unpacked"):
             place = self._home.slugs / slug
             if place.is_dir():
                 os.utime(place)
@@ -102,6 +102,8 @@ class Slugs:
             digest, count = extract(archive, _decompressor(magic), target, self._uid)
             if digest != slug:
                 raise Invalid(f"{R17} -> Checksum does match expected value. Expected: SHA256:{slug} Actual: SHA256:{digest}")
+            if count.problem and failure.is_disk_full(target):
+                raise failure.disk_full("The slug could not be unpacked")
             if count.problem:
                 raise Invalid(f"The slug {slug[:12]} cannot be unpacked: {count.problem}.")
             return count.bytes

@@ -158,6 +158,8 @@ class ContainerBuilder:
         finally:
             if not is_whole:
                 await asyncio.shield(self._drop_cache(run))
+        if status != 0 and work.is_disk_full(run.work.out):
+            raise Unavailable("The platform's disk filled up during the build; its operator must free disk space, then push again.")
         if status != 0:
             is_out_of_disk = run.has_filled_disk or run.has_overgrown
             raise outcome.failure(run.work.out, status=status, is_out_of_memory=is_out_of_memory, is_out_of_disk=is_out_of_disk)

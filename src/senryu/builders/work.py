@@ -6,6 +6,7 @@ to anywhere. Nothing here follows a link.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import stat
@@ -15,6 +16,7 @@ from uuid import UUID
 
 _FLOW = Path(__file__).parent / "flow"
 _BLOCK_BYTES = 512
+_FULL_BELOW_BYTES = 4 << 20
 
 
 class Work:
@@ -52,12 +54,29 @@ def prepare(home: Path) -> Path:
     builds = home / "builds"
     for folder in (builds, home / "cache"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for old in builds.iterdir():  # the directory itself stays: only root may make one in the home
-        remove_tree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
     # A build container sees only what is below SENRYU_HOME.
     flow = builds / "flow"
-    shutil.copytree(_FLOW, flow)
+    for old in builds.iterdir():  # the directory itself stays: only root may make one in the home
+        if old != flow or not _is_copy(flow):  # a start on a full disk has nothing to write
+            remove_tree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+    if not flow.exists():
+        shutil.copytree(_FLOW, flow)
     return flow
+
+
+def _is_copy(flow: Path) -> bool:
+    """Whether the directory has this version's scripts, and nothing else."""
+    if flow.is_symlink() or not flow.is_dir():
+        return False
+    names = {place.name for place in _FLOW.iterdir()}
+    matching, _, _ = filecmp.cmpfiles(_FLOW, flow, names, shallow=False)
+    return names == {place.name for place in flow.iterdir()} == set(matching)
+
+
+def is_disk_full(folder: Path) -> bool:
+    """Whether the platform's own disk, where the folder is, has next to no room left."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize < _FULL_BELOW_BYTES or (disk.f_files > 0 and disk.f_favail == 0)
 
 
 def used_bytes(*folders: Path) -> int:

@@ -5,7 +5,9 @@ Source: https://devcenter.heroku.com/articles/build-and-release-using-the-api#cr
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
 import os
 import tarfile
 import tempfile
@@ -21,6 +23,7 @@ from senryu.cli.platform_api import Connection, PlatformApi, path_of
 from senryu.cli.platform_url import PlatformUrl
 
 UPLOAD_TIMEOUT_S = 300.0
+_REFUSAL_MAX_BYTES = 64 * 1024
 
 
 def files(folder: str) -> list[str]:
@@ -58,14 +61,25 @@ def _upload(url: str, archive: IO[bytes]) -> None:
     connection = Connection(PlatformUrl(f"{parts.scheme}://{parts.netloc}"), UPLOAD_TIMEOUT_S)
     try:
         path = f"{parts.path}{f'?{parts.query}' if parts.query else ''}"
-        connection.request("PUT", path, archive, {"Content-Length": str(size), "Content-Type": ""})
-        status = connection.getresponse().status
+        with contextlib.suppress(ConnectionError):  # a platform that refuses may do so before it has read everything
+            connection.request("PUT", path, archive, {"Content-Length": str(size), "Content-Type": ""})
+        answer = connection.getresponse()
+        said = answer.read(_REFUSAL_MAX_BYTES)
     except (OSError, http.client.HTTPException) as error:
         raise Failure(f"The upload of the source broke off: {error}", status=API) from error
     finally:
         connection.close()
-    if status >= 300:
-        raise Failure(f"The platform refused the source: status {status}", status=API)
+    if answer.status >= 300:
+        raise Failure(_reason(said) or f"The platform refused the source: status {answer.status}", status=API)
+
+
+def _reason(said: bytes) -> str:
+    """The sentence of an answer that refuses, empty when it has none."""
+    try:
+        body = json.loads(said)
+    except ValueError:
+        return ""
+    return str(body.get("message") or "") if isinstance(body, dict) else ""
 
 
 def _source(typed: Typed, api: PlatformApi) -> str:

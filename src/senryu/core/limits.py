@@ -53,6 +53,8 @@ PROCESS_TYPES_MAX = 100
 RELEASE_PHASE_TIMEOUT_S = 60 * 60.0
 RELEASES_KEPT = 20
 RELEASES_KEPT_S = 30 * 24 * 3600.0
+SLUGS_KEPT_MAX_BYTES = 5 * GIB  # ours: of one app, beyond its last RELEASES_KEPT releases
+OUTPUTS_KEPT = 50  # ours: builds and releases of one app whose output is kept, for RELEASES_KEPT_S at most
 
 # Dynos (Dev Center: dynos, dyno-restarts, error-codes)
 BOOT_TIMEOUT_S = 60.0

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from .config_var import ConfigVars
 from .errors import Invalid
-from .limits import RELEASES_KEPT, RELEASES_KEPT_S
+from .limits import RELEASES_KEPT, RELEASES_KEPT_S, SLUGS_KEPT_MAX_BYTES
 
 
 class ReleaseStatus(StrEnum):
@@ -79,16 +79,27 @@ def checked_rollback(target: Release) -> Release:
     return target
 
 
-def expiring(releases: Sequence[Release], now: datetime) -> list[Release]:
-    """Those whose slug need not be kept: neither among the last 20 with code nor younger than 30 days nor current.
+def expiring(
+    releases: Sequence[Release], now: datetime, sizes: Mapping[UUID, int] | None = None, max_bytes: int = SLUGS_KEPT_MAX_BYTES
+) -> list[Release]:
+    """Those whose slug need not be kept: neither among the last 20 with code nor current, and older than 30 days or above the budget.
 
-    Source: Dev Center changelog 3395.
+    Takes: `sizes`, bytes of the slugs by id; the newest that together are no larger than `max_bytes` are within the budget.
+    Source: Dev Center changelog 3395; the budget is ours.
     """
     with_code = sorted((r for r in releases if r.slug_id is not None), key=lambda r: r.version, reverse=True)
     kept_since = now - timedelta(seconds=RELEASES_KEPT_S)
     serving = current(releases)
-    return [
-        release
-        for release in with_code[RELEASES_KEPT:]
-        if release.created_at < kept_since and release.status is not ReleaseStatus.EXPIRED and release is not serving
-    ]
+    gone: list[Release] = []
+    slugs: set[UUID] = set()
+    used_bytes = 0
+    for place, release in enumerate(with_code):
+        if release.status is ReleaseStatus.EXPIRED:
+            continue
+        if release.slug_id is not None and release.slug_id not in slugs:
+            slugs.add(release.slug_id)
+            used_bytes += (sizes or {}).get(release.slug_id, 0)
+        is_old = release.created_at < kept_since or used_bytes > max_bytes
+        if place >= RELEASES_KEPT and is_old and release is not serving:
+            gone.append(release)
+    return gone

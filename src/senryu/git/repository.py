@@ -179,6 +179,8 @@ def _quoted(path: Path) -> str:
 
 
 def _replace(path: Path, text: str, mode: int) -> None:
+    if path.exists() and path.read_text() == text:
+        return  # a start on a full disk has nothing to write
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(text)
     beside.chmod(mode)

@@ -72,11 +72,12 @@ class Intake:
         """The dynos whose output is being taken now."""
         return frozenset(self._dynos)
 
-    async def read_out(self, dyno_id: UUID, timeout_s: float = READ_OUT_TIMEOUT_S) -> None:
-        """Waits until everything an ended dyno wrote is in the log, or `timeout_s` are over."""
+    async def read_out(self, dyno_id: UUID, timeout_s: float = READ_OUT_TIMEOUT_S) -> bool:
+        """Waits until everything an ended dyno wrote is in the log, or `timeout_s` are over; whether it is."""
         task = self._dynos.get(dyno_id)
         if task is not None:
             await asyncio.wait({task}, timeout=timeout_s)
+        return task is None or task.done()
 
     async def stop_following(self, dyno_id: UUID) -> None:
         """Leaves a dyno at once; what it wrote since is not taken. Idempotent."""

@@ -1,36 +1,41 @@
-"""The output of builds and release phases: one file each, marked when it is complete."""
+"""The output of builds and release phases: one file each. Which of them still grow only this process knows, and it ends with it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
+import structlog
+
 from ..core.build import Streams
-from ..core.errors import NotFound
+from ..core.errors import NotFound, Unavailable
 from ..core.limits import BUILD_OUTPUT_MAX_BYTES
 
 _CHUNK_BYTES = 64 * 1024
 _POLL_S = 1.0
+_CUT = b"\n !     Output was cut here: it is larger than 300 MB.\n"
+_log = structlog.get_logger("streams")
 
 
 class FileStreams:
-    """Streams below a directory: `<id>.log`, and `<id>.done` beside it once finished."""
+    """Streams below a directory: `<id>.log`. What an earlier life of the platform left unfinished, nobody will go on with.
+
+    Output that the disk does not take is left out and counted: a build must not fail for what it said.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._changed: dict[UUID, asyncio.Event] = {}
-        # What an earlier life of the platform left open, nobody will go on with.
-        for file in directory.glob("*.log"):
-            file.with_suffix(".done").touch()
+        self._growing: set[UUID] = set()
+        self._lost_bytes: Counter[UUID] = Counter()
 
-    def _log(self, stream_id: UUID) -> Path:
+    def _path(self, stream_id: UUID) -> Path:
         return self._directory / f"{stream_id}.log"
-
-    def _is_done(self, stream_id: UUID) -> bool:
-        return self._log(stream_id).with_suffix(".done").exists()
 
     def _ring(self, stream_id: UUID) -> None:
         event = self._changed.pop(stream_id, None)
@@ -38,34 +43,52 @@ class FileStreams:
             event.set()
 
     async def begin(self, stream_id: UUID) -> None:
-        """See Streams. Begun again after a crash, it goes on."""
-        self._log(stream_id).touch()
-        self._log(stream_id).with_suffix(".done").unlink(missing_ok=True)
+        """See Streams. Begun again after a crash, it goes on. Raises: Unavailable when the disk is full."""
+        try:
+            self._path(stream_id).touch()
+        except OSError as error:
+            reason = error.strerror or "the disk failed"
+            raise Unavailable(f"The output could not be kept ({reason}); the platform's operator must free disk space.") from error
+        self._growing.add(stream_id)
 
     async def append(self, stream_id: UUID, chunk: bytes) -> None:
         """See Streams."""
-        log = self._log(stream_id)
-        with log.open("ab") as file:
-            room = BUILD_OUTPUT_MAX_BYTES - file.tell()
-            if room <= 0:
-                return
-            file.write(chunk if len(chunk) <= room else chunk[:room] + b"\n !     Output was cut here: it is larger than 300 MB.\n")
+        self._growing.add(stream_id)
+        lost = self._lost_bytes.pop(stream_id, 0)
+        said = b"\n !     %d bytes of output are missing here: the disk was full.\n" % lost if lost else b""
+        try:
+            with self._path(stream_id).open("ab", buffering=0) as file:
+                room = BUILD_OUTPUT_MAX_BYTES - file.tell()
+                if room <= 0:
+                    return
+                whole = said + chunk if len(chunk) <= room else said + chunk[:room] + _CUT
+                written = file.write(whole)
+        except OSError as error:
+            _log.warning("output not kept", stream=str(stream_id), reason=error.strerror)
+            whole, written = said + chunk, 0
+        if written < len(whole):
+            self._lost_bytes[stream_id] = lost + len(chunk) - max(0, written - len(said))
         self._ring(stream_id)
 
     async def finish(self, stream_id: UUID) -> None:
         """See Streams."""
-        self._log(stream_id).touch()
-        self._log(stream_id).with_suffix(".done").touch()
+        with suppress(OSError):
+            self._path(stream_id).touch()
+        self._end(stream_id)
+
+    def _end(self, stream_id: UUID) -> None:
+        self._growing.discard(stream_id)
+        self._lost_bytes.pop(stream_id, None)
         self._ring(stream_id)
 
     async def read(self, stream_id: UUID) -> AsyncIterator[bytes]:
         """See Streams."""
-        log = self._log(stream_id)
-        if not log.exists():
+        path = self._path(stream_id)
+        if not path.exists():
             raise NotFound("There is no output yet; try again in a moment.")
-        with log.open("rb") as file:
+        with path.open("rb") as file:
             while True:
-                is_done = self._is_done(stream_id) or not log.exists()  # forgotten while it was read
+                is_done = stream_id not in self._growing
                 event = self._changed.setdefault(stream_id, asyncio.Event())
                 while chunk := file.read(_CHUNK_BYTES):
                     yield chunk
@@ -79,9 +102,8 @@ class FileStreams:
 
     async def forget(self, stream_id: UUID) -> None:
         """See Streams."""
-        self._log(stream_id).unlink(missing_ok=True)
-        self._log(stream_id).with_suffix(".done").unlink(missing_ok=True)
-        self._ring(stream_id)
+        self._path(stream_id).unlink(missing_ok=True)
+        self._end(stream_id)
 
 
 _: type[Streams] = FileStreams

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from ..core.slug import Slug
 from ..core.source import Source
 from .database import Transaction
 from .rows import columns, noun
-from .tables import builds, slugs
+from .tables import builds, releases, slugs
 
 
 def _build(row: Any) -> Build:
@@ -81,6 +82,19 @@ async def find_slug(tx: Transaction, app_id: UUID, id: UUID) -> Slug | None:
 async def kept_checksums(tx: Transaction) -> set[str]:
     """Every slug object some record names."""
     return {checksum for checksum in (await tx.execute(select(slugs.c.checksum))).scalars() if checksum}
+
+
+async def slug_sizes(tx: Transaction, app_id: UUID) -> dict[UUID, int]:
+    """How many bytes each slug of an app takes, by id."""
+    rows = await tx.execute(select(slugs.c.id, slugs.c.size_bytes).where(slugs.c.app_id == app_id))
+    return {id: size or 0 for id, size in rows}
+
+
+async def expire_unreleased_slugs(tx: Transaction, app_id: UUID, before: datetime) -> None:
+    """Slugs made before a moment that no release uses name their objects no longer."""
+    used = select(releases.c.slug_id).where((releases.c.app_id == app_id) & releases.c.slug_id.is_not(None))
+    unused = (slugs.c.app_id == app_id) & (slugs.c.created_at < before) & slugs.c.id.not_in(used)
+    await tx.execute(update(slugs).where(unused).values(checksum=None))
 
 
 async def expire_slug(tx: Transaction, id: UUID) -> None:

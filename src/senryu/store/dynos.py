@@ -78,3 +78,8 @@ async def all_dyno_ids(tx: Transaction) -> dict[UUID, UUID]:
     """Every record's app, by dyno id."""
     rows = (await tx.execute(select(dynos.c.id, dynos.c.app_id))).all()
     return {row.id: row.app_id for row in rows}
+
+
+async def ended_dyno_ids(tx: Transaction) -> set[UUID]:
+    """The records whose dyno has ended."""
+    return set((await tx.execute(select(dynos.c.id).where(dynos.c.ended_at.is_not(None)))).scalars())

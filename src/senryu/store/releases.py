@@ -78,6 +78,12 @@ async def latest_release(tx: Transaction, app_id: UUID, *, vault: Vault) -> Rele
     return _release(row, vault) if row else None
 
 
+async def has_code(tx: Transaction, app_id: UUID) -> bool:
+    """Whether any release of an app has a slug."""
+    query = select(releases.c.id).where((releases.c.app_id == app_id) & releases.c.slug_id.is_not(None)).limit(1)
+    return (await tx.execute(query)).first() is not None
+
+
 async def list_releases(
     tx: Transaction, app_id: UUID, *, vault: Vault, newest_first: bool = False, most: int | None = None, before: int | None = None
 ) -> list[Release]:
