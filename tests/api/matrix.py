@@ -144,6 +144,7 @@ MATRIX = (
     _row("public", "GET", "/senryu/health", 200),
     *(_row("public", "GET", path, 200) for path in ("/openapi.json", "/schema")),
     _row("public", "GET", "/senryu/ca.pem", 404),
+    _row("public", "GET", "/senryu/doors", 200),
     _row("public", "POST", "/senryu/registrations", 422, {"email": "x"}),
     _row("account", "GET", "/account", 200),
     _row("account", "GET", "/users/~", 200),

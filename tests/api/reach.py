@@ -172,6 +172,7 @@ GET    /openapi.json                                       -        -
 GET    /schema                                             -        -
 GET    /senryu/ca.pem                                       -        -
 GET    /.well-known/acme-challenge/{token}                  -        -
+GET    /senryu/doors                                        -        -
 GET    /senryu/health                                       -        -
 POST   /senryu/invitations                                  -        global
 GET    /senryu/logs/{token}                                 -        -

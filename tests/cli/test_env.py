@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from authorities.rig import certificate
+
 from .conftest import CHECKOUT, Senryu
 from .fake_api import TOKEN, FakeApi
 
@@ -74,12 +76,14 @@ def test_the_token_can_be_left_out(platform: FakeApi, senryu: Senryu) -> None:
 
 
 def test_a_platform_elsewhere_is_refused_with_the_way_round(senryu: Senryu, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text(_PEM)
+    (tmp_path / "ca.pem").write_text(certificate("Some CA", is_ca=True)[0])
     monkeypatch.setenv("SENRYU_URL", "https://paas.example.com")
     result = senryu("env", "--ca", str(tmp_path / "ca.pem"))
     assert result.status == 1
     assert "accepts a platform on localhost only" in result.err
-    assert "ssh -L" in result.err
+    assert "senryu tunnel" in result.err
+    monkeypatch.setenv("SENRYU_URL", "http://paas.example.com")
+    assert "TLS address" in senryu("tunnel").err
 
 
 def test_heroku_runs_the_official_program_and_gives_its_status(

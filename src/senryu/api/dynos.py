@@ -21,7 +21,7 @@ from .auth import AppDep, CallerDep, PlatformDep
 from .body import flag, json_body, named, needed_text, number, text, texts
 from .parts import iso, waking
 from .ranges import listed
-from .rendezvous import Inside, OneOff, Rendezvous
+from .rendezvous import DOOR_HEADER, Inside, OneOff, Rendezvous
 
 router = APIRouter()
 
@@ -100,7 +100,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
     if not attach:
         return JSONResponse(shown(dyno, app), 201)
     rendezvous: Rendezvous = request.app.state.rendezvous
-    url = rendezvous.expect(OneOff(dyno, is_framed, wish.tty))
+    url = rendezvous.expect(OneOff(dyno, is_framed, wish.tty), request.headers.get(DOOR_HEADER))
     return JSONResponse({**shown(dyno, app, url), **({"stdin": "framed"} if is_framed else {})}, 201)
 
 
@@ -117,7 +117,7 @@ async def run_inside(dyno: str, request: Request, app: AppDep, platform: Platfor
     rendezvous: Rendezvous = request.app.state.rendezvous
     inside_env = await environment_inside(app, found, env, db=platform.db, vault=platform.vault)
     inside = Inside(found, needed_text(body, "command", most=40_000), inside_env, wish, is_framed)
-    url = rendezvous.expect(inside)
+    url = rendezvous.expect(inside, request.headers.get(DOOR_HEADER))
     answer = shown(found, app, url) | {"terminal_id": str(inside.id)}
     return JSONResponse({**answer, **({"stdin": "framed"} if is_framed else {})}, 201)
 

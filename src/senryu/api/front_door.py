@@ -115,6 +115,14 @@ async def authority(platform: PlatformDep) -> Response:
     return FileResponse(path, media_type="application/x-pem-file")
 
 
+@_own.get("/senryu/doors")
+async def doors(platform: PlatformDep) -> JSONResponse:
+    """Where the platform listens, for what forwards to it (`senryu tunnel`)."""
+    settings = platform.settings
+    ports = {"port": settings.port, "rendezvous_port": settings.rendezvous_port, "tls_port": settings.tls_port}
+    return JSONResponse({"domain": settings.domain, **ports})
+
+
 @_own.get("/senryu/health")
 async def health(platform: PlatformDep) -> JSONResponse:
     """Whether the platform can do its work: database, engine and router answer."""

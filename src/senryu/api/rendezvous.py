@@ -6,6 +6,7 @@ Source: wire contract 6.2; https://devcenter.heroku.com/articles/error-codes (R1
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import ssl
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ _WAITING_MAX = 1000
 _CHUNK_BYTES = 64 * 1024
 _HANGUPS = 3
 _HANGUP_EVERY_S = 5.0
+DOOR_HEADER = "Senryu-Rendezvous"
+_FORWARDED = re.compile(r"(localhost|127\.0\.0\.1):[1-9][0-9]{0,4}\Z")
 _log = structlog.get_logger("rendezvous")
 
 
@@ -74,15 +77,19 @@ class Rendezvous:
         if self._server is not None:
             self._server.close()
 
-    def expect(self, wanted: Expected) -> str:
-        """Waits for a client; gives the `attach_url`. Raises: RateLimited when too many terminals wait."""
+    def expect(self, wanted: Expected, door: str | None = None) -> str:
+        """Waits for a client; gives the `attach_url`. Raises: RateLimited when too many terminals wait.
+
+        Takes: `door`, a port of the client's own machine from which it forwards to ours (`senryu tunnel`); others are not believed.
+        """
         if len(self._waiting) >= _WAITING_MAX:
             raise RateLimited("Too many terminals are waiting for their clients; try again in a minute.")
         secret = secrets.token_urlsafe(32)
         self._waiting[secret] = wanted
         self._platform.supervision.undertake("rendezvous:wait", self._give_up(secret))
         settings = self._platform.settings
-        return f"rendezvous://{settings.domain}:{settings.rendezvous_port}/{secret}"
+        place = door if door and _FORWARDED.match(door) else f"{settings.domain}:{settings.rendezvous_port}"
+        return f"rendezvous://{place}/{secret}"
 
     async def _give_up(self, secret: str) -> None:
         await self._platform.clock.sleep(limits.ATTACH_TIMEOUT_S)

@@ -1,10 +1,11 @@
-"""env, heroku: what the official `heroku` command line needs to speak to this platform.
+"""env: what the official `heroku` command line needs to speak to this platform.
 
 Source: https://devcenter.heroku.com/articles/heroku-cli; docs/heroku-cli.md says what each variable is for.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from senryu.cli.failure import Failure
 from senryu.cli.platform_api import PlatformApi, stored_token
 from senryu.cli.platform_url import PlatformUrl, platform_url
 from senryu.cli.remotes import shell_word
+from senryu.cli.tunnel import folder_of, open_tunnel
 
 # Those of the user's that stand aside, and come back with --unset.
-_STANDS_ASIDE = ("NODE_EXTRA_CA_CERTS", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO", "HEROKU_API_KEY")
+_STANDS_ASIDE = ("NODE_EXTRA_CA_CERTS", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO", "HEROKU_API_KEY", "HEROKU_HEADERS")
 _KEPT = "SENRYU_KEPT_"
 _ORIGINS = (
     "HEROKU_HOST HEROKU_PARTICLEBOARD_URL HEROKU_LOGIN_HOST HEROKU_STATUS_HOST HEROKU_BUILDPACK_REGISTRY_URL HEROKU_EXEC_URL"
@@ -29,22 +31,17 @@ _SWITCHES = {
 ALL = (*_ORIGINS, "HEROKU_DATA_HOST", *_SWITCHES, *_STANDS_ASIDE)
 
 
-def tls_door(url: PlatformUrl) -> PlatformUrl:
-    """The platform's TLS address on this machine. Raises `Failure` for another machine's, which the official client refuses."""
-    if url.host not in ("localhost", "127.0.0.1"):
-        raise Failure(
-            f"The official heroku command line accepts a platform on localhost only, not {url}",
-            hint="Forward its TLS port to this machine (`ssh -L 8443:localhost:8443`) and set SENRYU_URL=https://localhost:8443",
-        )
+def is_here(url: PlatformUrl) -> bool:
+    """Whether the official client takes the platform as it is: it accepts no other host names."""
+    return url.host in ("localhost", "127.0.0.1")
+
+
+def _tls_door(url: PlatformUrl) -> PlatformUrl:
+    """The TLS address of a platform on this machine."""
     if url.scheme == "https":
         return PlatformUrl(f"https://localhost:{url.port}")
     port = os.environ.get("SENRYU_TLS_PORT", "")
     return PlatformUrl(f"https://localhost:{port if port.isascii() and port.isdigit() else 443 if url.port == 80 else 8443}")
-
-
-def _folder(url: PlatformUrl) -> Path:
-    root = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return Path(root) / "senryu" / url.machine.replace(":", "-")
 
 
 def _before(name: str) -> str | None:
@@ -78,13 +75,13 @@ def _gitconfig(folder: Path, door: PlatformUrl, authority: str) -> str:
     return _write(folder / "gitconfig", "\n".join(lines) + "\n")
 
 
-def variables(url: PlatformUrl, *, authority: str, token: str | None) -> dict[str, str]:
-    """The environment of the official client. Takes: the platform, its authority in PEM, a token or None.
+def variables(door: PlatformUrl, *, folder: Path, authority: str, token: str | None, terminals: int | None = None) -> dict[str, str]:
+    """The environment of the official client.
 
-    Writes three files below ~/.config/senryu; nothing else of the user's is touched.
+    Takes: the platform's TLS address as this machine reaches it, where files may be kept, the platform's authority in PEM, a token or
+    None, and the port of this machine that leads to terminals when it is not the platform's own.
+    Writes three files into the folder; nothing else of the user's is touched.
     """
-    door = tls_door(url)
-    folder = _folder(door)
     own = _write(folder / "ca.pem", authority)
     found = {name: str(door) for name in _ORIGINS}
     found |= {"HEROKU_DATA_HOST": "localhost", **_SWITCHES}
@@ -92,9 +89,31 @@ def variables(url: PlatformUrl, *, authority: str, token: str | None) -> dict[st
     if _before("GIT_SSL_CAINFO"):  # it would beat the file's sslCAInfo
         found["GIT_SSL_CAINFO"] = _bundle(folder, "GIT_SSL_CAINFO", authority)
     found["GIT_CONFIG_GLOBAL"] = _gitconfig(folder, door, own)
+    if terminals is not None:
+        found["HEROKU_HEADERS"] = _headers(terminals)
     if token:
         found["HEROKU_API_KEY"] = token
     return found
+
+
+def _headers(terminals: int) -> str:
+    """The user's own headers and one of ours: where this machine forwards terminals from."""
+    try:
+        before = json.loads(_before("HEROKU_HEADERS") or "{}")
+    except ValueError:
+        before = {}
+    return json.dumps({**(before if isinstance(before, dict) else {}), "Senryu-Rendezvous": f"localhost:{terminals}"})
+
+
+def environment(
+    url: PlatformUrl, *, authority: str | None = None, ports: tuple[int, int] | None = None, has_token: bool = True
+) -> dict[str, str]:
+    """What `variables` gives for a platform on this machine, or (`ports`) for one that a tunnel leads to."""
+    token = stored_token(url) if has_token else None
+    door = PlatformUrl(f"https://localhost:{ports[0]}") if ports else _tls_door(url)
+    folder = folder_of(url if ports else door)
+    found = authority or _authority(url, None)
+    return variables(door, folder=folder, authority=found, token=token, terminals=ports[1] if ports else None)
 
 
 def _authority(url: PlatformUrl, file: str | None) -> str:
@@ -111,7 +130,14 @@ def _env(typed: Typed) -> None:
     if typed.on("unset"):
         return _unset()
     url = platform_url()
-    wanted = variables(url, authority=_authority(url, typed.text("ca")), token=None if typed.on("no-key") else stored_token(url))
+    authority = _authority(url, typed.text("ca"))
+    ports = None if is_here(url) else open_tunnel(url, authority)
+    if ports is None and not is_here(url):
+        raise Failure(
+            f"The official heroku command line accepts a platform on localhost only, not {url}",
+            hint="Run `senryu tunnel` in another terminal and leave it open, or use `senryu heroku -- COMMAND`",
+        )
+    wanted = environment(url, authority=authority, ports=ports, has_token=not typed.on("no-key"))
     for name in _STANDS_ASIDE:
         if name in wanted and _KEPT + name not in os.environ:
             print(f"export {_KEPT}{name}={shell_word(os.environ.get(name, ''))}")
@@ -128,18 +154,6 @@ def _unset() -> None:
             print(f"unset {_KEPT}{name}")
 
 
-def _heroku(typed: Typed) -> int:
-    import subprocess
-
-    url = platform_url()
-    wanted = variables(url, authority=_authority(url, None), token=stored_token(url))
-    try:
-        status = subprocess.call(["heroku", *typed.args], env={**os.environ, **wanted})
-    except FileNotFoundError as error:
-        raise Failure("The official heroku command line is not on the path", hint="`npm install -g heroku`") from error
-    return 128 - status if status < 0 else status
-
-
 TOPIC = {
     "env": Command(
         _env,
@@ -151,5 +165,4 @@ TOPIC = {
         ),
         examples=("env", "env --unset"),
     ),
-    "heroku": Command(_heroku, "-- COMMAND...", most=None, loose=True, examples=("heroku -- apps:info --app myapp",)),
 }

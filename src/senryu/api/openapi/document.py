@@ -13,7 +13,10 @@ from .resources import RESOURCES
 Route = tuple[str, str, Callable[..., Any]]
 
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
-_PUBLIC = tuple("/.well-known/ /api/v4/ /auth /buildpacks /openapi.json /schema /senryu/ca.pem /senryu/health /senryu/registrations".split())
+_PUBLIC = (
+    *"/.well-known/ /api/v4/ /auth /buildpacks /openapi.json /schema".split(),
+    *"/senryu/ca.pem /senryu/doors /senryu/health /senryu/registrations".split(),
+)
 _SIGNED = ("/senryu/sources/", "/senryu/slugs/", "/senryu/streams/", "/senryu/logs/")
 _ERROR = "id:text message:text url:text resource:text app:{name:text} error:text error_description:text"
 _REFUSALS = {

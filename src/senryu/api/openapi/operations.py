@@ -90,9 +90,9 @@ GET    /apps/{app}/domains/{hostname} 200 #domain
 PATCH  /apps/{app}/domains/{hostname} 200 #domain < sni_endpoint:relation
 DELETE /apps/{app}/domains/{hostname} 200 #domain
 GET    /apps/{app}/sni-endpoints 200 [#sni-endpoint]
-POST   /apps/{app}/sni-endpoints 201 #sni-endpoint < certificate_chain!:text private_key!:text
+POST   /apps/{app}/sni-endpoints 201 #sni-endpoint < certificate_chain!:text private_key!:text display_name:text
 GET    /apps/{app}/sni-endpoints/{name} 200 #sni-endpoint
-PATCH  /apps/{app}/sni-endpoints/{name} 200 #sni-endpoint < certificate_chain:text private_key:text
+PATCH  /apps/{app}/sni-endpoints/{name} 200 #sni-endpoint < certificate_chain:text private_key:text display_name:text
 DELETE /apps/{app}/sni-endpoints/{name} 200 #sni-endpoint
 POST   /apps/{app}/acm 200 #app
 PATCH  /apps/{app}/acm 200 #app < acm_refresh:boolean
@@ -209,6 +209,7 @@ GET    /.well-known/acme-challenge/{token} 200 text/plain
 GET    /openapi.json 200 object
 GET    /schema 200 object
 GET    /senryu/ca.pem 200 application/x-pem-file
+GET    /senryu/doors 200 {domain:text port:integer rendezvous_port:integer tls_port:integer}
 GET    /senryu/health 200 {status:text}
 POST   /senryu/registrations 201 #registration < email!:text password!:text name?:text invitation?:text
 POST   /senryu/invitations 201 {email:text invitation:text} < email!:text
