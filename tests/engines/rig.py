@@ -69,9 +69,13 @@ class Agent:
         finally:
             self._clean_up()
 
-    def _clean_up(self) -> None:
+    def end_all(self) -> None:
+        """`--cleanup`."""
         done = subprocess.run([*_COMMAND, str(self.home), "--cleanup"], cwd="/", capture_output=True, text=True, timeout=DEADLINE_S * 2)
         assert done.returncode == 0, done.stderr
+
+    def _clean_up(self) -> None:
+        self.end_all()
         shutil.rmtree(self.home)
         self.home.with_suffix(".log").unlink()
 
@@ -94,10 +98,13 @@ def _accepts(path: Path) -> bool:
 
 
 @contextmanager
-def running_agent() -> Iterator[Agent]:
-    """A running agent; nothing of it is left afterwards."""
+def running_agent(number: str | None = None) -> Iterator[Agent]:
+    """A running agent, of a home that had a certain lot before; nothing of it is left afterwards."""
     agent = Agent()
     try:
+        if number is not None:
+            (agent.home / "agent").mkdir(mode=0o711)
+            (agent.home / "agent/lot").write_text(number)
         agent.start()
         yield agent
     finally:

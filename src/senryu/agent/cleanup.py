@@ -26,15 +26,19 @@ def clean(home: Home) -> None:
     lock = homes.only_agent(home)
     try:
         _end_dynos(home, our_lot)
-        cgroup.end_shims(our_lot)
-        cgroup.remove_group(f"/{our_lot.cgroup}")
-        is_last = lot.release(our_lot, home.root)
-        network.take_down(our_lot, is_last=is_last)
+        if lot.hold(our_lot, home.root):  # else another home has drawn the number since, and what carries it is not ours
+            _give_back(our_lot)
         for directory in (home.disks, home.runtime):
             shutil.rmtree(directory, ignore_errors=True)
         home.socket.unlink(missing_ok=True)
     finally:
         os.close(lock)
+
+
+def _give_back(our_lot: Lot) -> None:
+    cgroup.end_shims(our_lot)
+    cgroup.remove_group(f"/{our_lot.cgroup}")
+    lot.release(our_lot, lambda is_last: network.take_down(our_lot, is_last=is_last))
 
 
 def forget_owners(home: Home) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,13 +108,25 @@ def _number(record: Path) -> int | None:
         return None
 
 
-def release(lot: Lot, home: Path) -> bool:
-    """Gives a lot back. Gives whether it was the last one on this machine."""
+def hold(lot: Lot, home: Path) -> bool:
+    """Makes sure that nobody else draws a lot that `home` had; False when another home has it by now."""
     with _claims():
         owner = CLAIMS / str(lot.number)
-        if owner.exists() and owner.read_text() == str(home):
-            owner.unlink()
-        return not any(path.name.isdigit() for path in CLAIMS.iterdir())
+        if owner.exists() and owner.read_text() != str(home) and not _is_stale(owner, lot.number):
+            return False
+        owner.write_text(str(home))
+        return True
+
+
+def release(lot: Lot, take_down: Callable[[bool], None]) -> None:
+    """Gives back a lot that is held, once `take_down` has removed what carries its number: nobody can draw it before.
+
+    `take_down` is told whether it is the last lot on this machine.
+    """
+    with _claims():
+        owner = CLAIMS / str(lot.number)
+        take_down(not any(path.name.isdigit() for path in CLAIMS.iterdir() if path != owner))
+        owner.unlink(missing_ok=True)
 
 
 def _preference(before: int | None, home: Path) -> Iterator[int]:

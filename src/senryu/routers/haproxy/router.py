@@ -141,7 +141,11 @@ class HAProxyRouter(Router):
         async with self._turn:
             live = await self._live()
             self._is_saved = True
-            await _to_the_end(files.save, self._settings, live, len(live.slots))
+            try:
+                await _to_the_end(files.save, self._settings, live, len(live.slots))
+            except OSError:  # a full disk: again at the next look
+                self._is_saved = False
+                raise
 
     async def _keep_files(self) -> None:
         """Saves soon after a change, deletes dynos whose last request has ended, and keeps the certificate good."""
