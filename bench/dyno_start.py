@@ -1,22 +1,22 @@
 """Starting one dyno: engine call → its process runs. `python bench/dyno_start.py [starts]`.
 
-Beside it, one after the other in each round: a plain process, `runc run` of a bundle, and `docker run` when a docker daemon answers.
+Beside it, one after the other in each round: a plain process, `runc run` of a bundle, and `docker run -d` of a container that sleeps, with
+a network and an init like a dyno's, when Debian's docker.io is installed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
+from docker_beside import IMAGE, Docker, docker_daemon
 from stand import Copy, median_ms, print_table, running_platform, timed_ms
 
 from senryu.core.dyno import BASE_ENV, DynoKind, DynoOrder
@@ -57,35 +57,23 @@ def bundle(folder: Path) -> Path:
     return folder
 
 
-def docker() -> tuple[Callable[[], object] | None, str]:
-    """How to run a container with docker, or why that is not measured."""
-    if shutil.which("docker") is None:
-        return None, "no docker here"
-    if subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode != 0:
-        return None, "docker is installed, but no daemon answers"
-    listed = subprocess.run(["docker", "images", "-q"], capture_output=True, text=True, timeout=20, check=True).stdout.split()
-    if not listed:
-        return None, "docker has no image, and no registry can be reached"
-    return lambda: subprocess.run(["docker", "run", "--rm", listed[0], "true"], capture_output=True, timeout=60, check=True), ""
-
-
 def main(starts: int) -> None:
-    run_docker, why_not = docker()
     samples: dict[str, list[float]] = {name: [] for name in ("plain process", "runc run", "dyno", "docker run")}
-    with running_platform() as copy, tempfile.TemporaryDirectory() as folder:
+    with running_platform() as copy, docker_daemon() as docker, tempfile.TemporaryDirectory() as folder:
         place = bundle(Path(folder) / "bundle")
         for number in range(starts):
             samples["plain process"].append(timed_ms(lambda: subprocess.run(["/usr/bin/true"], check=True, timeout=30)))
             command = ["runc", "--root", f"{folder}/runc", "run", "--bundle", str(place), f"bench-{number}-{uuid4().hex[:6]}"]
             samples["runc run"].append(timed_ms(lambda command=command: subprocess.run(command, check=True, timeout=30)))  # type: ignore[misc]
             samples["dyno"].append(asyncio.run(started_ms(copy)))
-            if run_docker:
-                samples["docker run"].append(timed_ms(run_docker))
+            if isinstance(docker, Docker):
+                samples["docker run"].append(timed_ms(lambda: docker("run", "-d", "--init", IMAGE, "sleep", "1000")))
+                docker("rm", "-f", docker("ps", "-q"))
             time.sleep(0.3)  # the agent makes the next disk ready meanwhile, as between real starts
     dyno = statistics.median(samples["dyno"])
     rows = [(name, median_ms(taken), f"{dyno / statistics.median(taken):.2f}") for name, taken in samples.items() if taken]
-    if why_not:
-        rows.append(("docker run", f"not measured: {why_not}", ""))
+    if isinstance(docker, str):
+        rows.append(("docker run", f"not measured: {docker}", ""))
     print_table(f"Dyno start, {starts} times (target 80 ms)", ("what", "ms: median (least-most)", "dyno ÷ this"), rows)
 
 
