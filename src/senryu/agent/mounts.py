@@ -6,8 +6,10 @@ syscalls added since 2019 are the same on all architectures.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import signal
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +26,7 @@ _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 RDONLY, NOSUID, NODEV, _IDMAP = 0x1, 0x2, 0x4, 0x00100000
 _MS_REC, _MS_SLAVE, _MS_NOATIME = 0x4000, 0x80000, 0x400
 _MNT_DETACH = 2
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def private_mounts() -> None:
@@ -92,6 +94,7 @@ def translated_ids(users: Sequence[tuple[int, int]], groups: Sequence[tuple[int,
     stay_read, stay_write = os.pipe()
     child = os.fork()
     if child == 0:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         failed = _libc.unshare(_CLONE_NEWUSER)
         os.write(ready_write, b"e" if failed else b"k")
         os.close(stay_write)
@@ -107,6 +110,8 @@ def translated_ids(users: Sequence[tuple[int, int]], groups: Sequence[tuple[int,
             Path(f"/proc/{child}/{name}").write_text(mapping)
         return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(stay_write, b"x")  # not by closing it: children made at the same moment have a copy, and would wait for one another
         os.close(stay_write)
         os.close(ready_read)
         os.waitpid(child, 0)
