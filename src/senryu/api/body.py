@@ -52,9 +52,11 @@ def needed_text(body: Mapping[str, Any], name: str, *, most: int = 4096) -> str:
 
 
 def flag(body: Mapping[str, Any], name: str) -> bool | None:
-    """An optional true or false. Raises: Invalid."""
+    """An optional true or false; clients there are send 1 and 0 too. Raises: Invalid."""
     value = body.get(name)
-    if value is not None and not isinstance(value, bool):
+    if value in (0, 1) and isinstance(value, int):
+        return bool(value)
+    if value is not None:
         raise Invalid(f"`{name}` must be true or false.")
     return value
 

@@ -1,7 +1,7 @@
 """A short way to write JSON schemas: `id:uuid name?:text owner:{email:text id:uuid} role:admin|member tags:[text] app:#app`.
 
 `?` may be null, `!` must be given (in request bodies, where everything else may be left out), `#x` is the resource x,
-`a|b` is one of these texts. `~` in a name stands for a `?` that belongs to it.
+`a|b` is one of these texts, `*` may be missing from an answer. `~` in a name stands for a `?` that belongs to it.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def _object(tokens: list[str], strict: bool) -> tuple[Schema, list[str]]:
     while tokens[0] != "}":
         name, _, kind = tokens[0].partition(":")
         found, tokens = _type(([kind] if kind else []) + tokens[1:], strict)
-        plain = name.rstrip("?!").replace("~", "?")
+        plain = name.rstrip("?!*").replace("~", "?")
         properties[plain] = _or_null(found) if "?" in name else found
-        if strict or "!" in name:
+        if (strict and "*" not in name) or "!" in name:
             required.append(plain)
     made: Schema = {"type": "object", "properties": properties}
     if required:

@@ -221,8 +221,8 @@ DELETE /senryu/two-factor 200 {enabled:boolean}
 POST   /senryu/two-factor/recovery-codes 201 {enabled:boolean recovery_codes:[text]}
 POST   /senryu/two-factor/resets 200 {email:text enabled:boolean} < email!:text
 POST   /senryu/stacks 201 {id:uuid name:text state:text source:text} < name!:text source!:text
-PUT    /senryu/sources/{token} 200 empty < application/gzip
-PUT    /senryu/slugs/{token} 200 empty < application/gzip
+PUT    /senryu/sources/{token} 200 empty < application/octet-stream
+PUT    /senryu/slugs/{token} 200 empty < application/octet-stream
 GET    /senryu/slugs/{token} 200 application/gzip
 GET    /senryu/streams/{token} 200 text/plain
 GET    /senryu/logs/{token} 200 text/event-stream

@@ -84,7 +84,7 @@ RESOURCES = {
     """,
     "dyno": f"""
         {_TIMES} app:{_APP} attach_url?:text command:text exit_code?:integer extended?:object id:uuid name:text
-        release:{{id:uuid version:integer}} size:text state:text type:text
+        release:{{id:uuid version:integer}} size:text state:text type:text stdin*:text terminal_id*:uuid
     """,
     "dyno-size": """
         architecture:text compute:integer cost?:{cents:integer unit:text} dedicated:boolean dyno_units:integer
