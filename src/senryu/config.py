@@ -31,6 +31,7 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "domain": ("SENRYU_DOMAIN", "localhost", "apps answer at <app>.<domain>"),
     "listen": ("SENRYU_LISTEN", "", "address to listen on; empty: 127.0.0.1 and ::1"),
     "database_url": ("SENRYU_DATABASE_URL", "", "SQLAlchemy URL; empty: SQLite below the home"),
+    "postgres_admin_url": ("SENRYU_POSTGRES_ADMIN_URL", "", "server for PostgreSQL add-ons, with an administrator; empty: one of our own"),
     "default_size": ("SENRYU_DEFAULT_SIZE", "Standard-1X", "dyno size of new process types"),
     "allow_private_drains": ("SENRYU_ALLOW_PRIVATE_DRAINS", False, "whether log drains may lead into private networks and to this machine"),
     "allow_private_webhooks": ("SENRYU_ALLOW_PRIVATE_WEBHOOKS", False, "the same of webhooks"),
@@ -52,6 +53,7 @@ class Settings:
     domain: str
     listen: str
     database_url: str
+    postgres_admin_url: str
     default_size: str
     allow_private_drains: bool
     allow_private_webhooks: bool

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from senryu.agent import order as orders
 from senryu.agent import protocol, server
+from senryu.agent.data import Data
 from senryu.agent.disk import Disks
 from senryu.agent.dyno import Dyno
 from senryu.agent.dynos import Dynos
@@ -79,7 +80,7 @@ class Door:
         place = Home(home, os.getuid(), os.getgid())
         (home / "disks").mkdir(exist_ok=True)
         site = Site(place, Lot(0), Disks(home / "disks"), (), home)
-        self.server = server.Server(site, cast(Dynos, self.dynos))
+        self.server = server.Server(site, cast(Dynos, self.dynos), Data(place, site.lot, "nobody"))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

@@ -44,8 +44,9 @@ class Machine(Copy):
         self.cut_power()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def install(self) -> None:
-        """Makes the disk: Debian, the platform, its units."""
+    def install(self, *, as_released: bool = True) -> None:
+        """Makes the disk: Debian, the platform as released, its units."""
+        assert as_released
         root = self.folder / "root"
         installed(root, {"port": self.port, "tls-port": self.tls_port, "rendezvous-port": self.rendezvous_port})
         for name in ("vmlinuz", "initrd.img"):

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from senryu.core.limits import AGENT_TIMEOUT_S
 
-from . import cgroup, launch, lot, network, record, shim
+from . import cgroup, data, launch, lot, network, record, shim
 from . import home as homes
 from .cgroup import Cgroup
 from .home import Home
 from .lot import Lot
 
 
-def clean(home: Home) -> None:
-    """Ends all dynos, then removes cables, rules, control groups, forwarding and the lot. Nothing happens when there is nothing.
+def clean(home: Home, user: str) -> None:
+    """Ends dynos and data servers, removes cables, rules, control groups, forwarding and the lot. Does nothing when there is nothing.
 
     Raises: Unavailable while an agent runs for this home.
     """
@@ -26,6 +26,7 @@ def clean(home: Home) -> None:
     lock = homes.only_agent(home)
     try:
         _end_dynos(home, our_lot)
+        data.stop_all(home, our_lot, user)
         if lot.hold(our_lot, home.root):  # else another home has drawn the number since, and what carries it is not ours
             _give_back(our_lot)
         for directory in (home.disks, home.runtime):
@@ -51,10 +52,10 @@ def _end_dynos(home: Home, our_lot: Lot) -> None:
     for directory in home.records.iterdir() if home.records.is_dir() else ():
         dyno_id = UUID(directory.name)
         kept = record.read(directory)
+        if kept is None:
+            shim.end_stray(home, dyno_id)  # first: a container that is still being made would come after its group was emptied
         Cgroup(our_lot, dyno_id).kill(AGENT_TIMEOUT_S)
         shim.delete(home, dyno_id)
-        if kept is None:
-            shim.end_stray(home, dyno_id)
-        else:
+        if kept is not None:
             record.await_end(kept.shim_pid, kept.shim_birth, AGENT_TIMEOUT_S)
         launch.discard(home, dyno_id)

@@ -16,6 +16,7 @@ import senryu
 from senryu.core.errors import PlatformError
 
 from . import boot, cleanup, forwarding, home, lot, mounts, network
+from .data import Data
 from .disk import Disks
 from .dynos import Dynos
 from .home import Home
@@ -34,9 +35,9 @@ def run(argv: Sequence[str] | None) -> int:
     try:
         place = home.home_of(arguments.home, arguments.user)
         if arguments.cleanup:
-            cleanup.clean(place)
+            cleanup.clean(place, arguments.user)
             return 0
-        _run_agent(place)
+        _run_agent(place, arguments.user)
     except PlatformError as error:
         print(f"senryu-agent: {error.message}", file=sys.stderr)
         return 1
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_agent(place: Home) -> None:
+def _run_agent(place: Home, user: str) -> None:
     mounts.private_mounts()
     mounts.adopt_orphans()
     home.prepare(place)
@@ -64,20 +65,21 @@ def _run_agent(place: Home) -> None:
             boot.forget_earlier_boots(directory)
         network.prepare(our_lot)
         site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks())
-        asyncio.run(_serve(site))
+        asyncio.run(_serve(site, Data(place, our_lot, user)))
     finally:
         os.close(lock)
 
 
-async def _serve(site: Site) -> None:
+async def _serve(site: Site, data: Data) -> None:
     async with Dynos(site, Slugs(site.home, site.lot.slug_uid)) as dynos:
         with listen(site) as listener:
-            await _until_told_to_end(_work(site, dynos, listener))
+            await _until_told_to_end(_work(site, dynos, data, listener))
 
 
-async def _work(site: Site, dynos: Dynos, listener: socket.socket) -> None:
+async def _work(site: Site, dynos: Dynos, data: Data, listener: socket.socket) -> None:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(Server(site, dynos).serve(listener), name="door")
+        tasks.create_task(Server(site, dynos, data).serve(listener), name="door")
+        tasks.create_task(data.look_after(), name="data")
         tasks.create_task(forwarding.keep_open(site.lot), name="forwarding")
         tasks.create_task(keep_bounded(site.home.root), name="request-log")
 

@@ -73,6 +73,11 @@ table inet {lot.table} {{
 """
 
 
+def opening(lot: Lot, port: int) -> str:
+    """Adds a port of the gateway to those that dynos may reach."""
+    return f"add element inet {lot.table} services {{ {port} }}\n"
+
+
 def removal(lot: Lot) -> str:
     """Takes the table away, whether or not it is there."""
     return f"table inet {lot.table}\ndelete table inet {lot.table}\n"

@@ -54,6 +54,11 @@ def prepare(lot: Lot) -> None:
     _nft(firewall.script(lot, resolvers()))
 
 
+def open_service(lot: Lot, port: int) -> None:
+    """Lets dynos reach a port of the gateway."""
+    _nft(firewall.opening(lot, port))
+
+
 def take_down(lot: Lot, *, is_last: bool) -> None:
     """Undoes `prepare`; forwarding goes back to what it was when no other lot needs it."""
     forwarding.close_all(lot)

@@ -61,7 +61,7 @@ def settings_text(place: Place) -> str:
             f"listen_addresses = '{place.address}'",
             f"port = {place.port}",
             f"unix_socket_directories = '{place.sockets}'",
-            "unix_socket_permissions = 0770",
+            "unix_socket_permissions = 0777",  # the directory is for the platform's group only
             "ssl = on",
             "ssl_min_protocol_version = 'TLSv1.2'",
             "password_encryption = 'scram-sha-256'",
@@ -101,9 +101,7 @@ def run(place: Place) -> None:
     """Sees to it that the server runs and takes connections. Blocks. Raises: Unavailable with what the owner has to do."""
     programs = _programs(place)
     _prepare(place, programs)
-    if not _is_running(place):
-        _start(place, programs)
-    _await_answer(place, programs)
+    _await_answer(place, programs, None if is_running(place) else _start(place, programs))
 
 
 def stop(place: Place) -> None:
@@ -179,13 +177,14 @@ def _pid(place: Place) -> int | None:
     return pid if os.fsencode(place.data) in words else None
 
 
-def _is_running(place: Place) -> bool:
+def is_running(place: Place) -> bool:
+    """Whether the server's process is there."""
     return _pid(place) is not None
 
 
-def _start(place: Place, programs: Path) -> None:
+def _start(place: Place, programs: Path) -> subprocess.Popen[bytes]:
     with (place.root / "log" / "start.log").open("wb") as log:
-        subprocess.Popen(
+        process: subprocess.Popen[bytes] = subprocess.Popen(
             [str(programs / "postgres"), "-D", str(place.data)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -195,13 +194,14 @@ def _start(place: Place, programs: Path) -> None:
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
             **_owner(place),  # type: ignore[call-overload]
         )
+    return process
 
 
-def _await_answer(place: Place, programs: Path) -> None:
+def _await_answer(place: Place, programs: Path, started: subprocess.Popen[bytes] | None) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     question = [str(programs / "pg_isready"), "-q", "-h", str(place.sockets), "-p", str(place.port)]
     while subprocess.run(question, timeout=10, check=False).returncode != 0:
-        if time.monotonic() > deadline or not _is_running(place):
+        if time.monotonic() > deadline or (started is not None and started.poll() is not None):
             said = (place.root / "log" / "start.log").read_text(errors="replace").strip().splitlines()
             raise Unavailable(f"PostgreSQL's server does not start ({(said or ['it says nothing'])[-1][:200]}); see {place.root}/log.")
         time.sleep(0.05)

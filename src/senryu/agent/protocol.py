@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from senryu.core.data_server import DataServer
 from senryu.core.dyno import DynoOrder, ObservedDyno
 from senryu.core.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError, Unavailable
 
@@ -85,7 +86,13 @@ class ImportStack(_Request, tag="import_stack"):
     source: str
 
 
-Request: TypeAlias = Start | Signal | Remove | ListDynos | Watch | Attach | AwaitEnd | RunInside | OpenOutput | ImportStack
+class RunData(_Request, tag="run_data"):
+    """DataServers.run_data; answered by `Serves`."""
+
+    kind: Literal["postgres"]
+
+
+Request: TypeAlias = RunData | Start | Signal | Remove | ListDynos | Watch | Attach | AwaitEnd | RunInside | OpenOutput | ImportStack
 
 
 class _Answer(msgspec.Struct, forbid_unknown_fields=True, tag_field="is"):
@@ -121,13 +128,19 @@ class Opened(_Answer, tag="opened"):
     tty: bool = False
 
 
+class Serves(_Answer, tag="serves"):
+    """Where a data server is."""
+
+    server: DataServer
+
+
 class Exited(_Answer, tag="exited"):
     """The dyno or command ended with `status`, as a shell gives it."""
 
     status: int
 
 
-Answer: TypeAlias = Done | Failed | Dynos | Changed | Opened | Exited
+Answer: TypeAlias = Done | Failed | Dynos | Changed | Opened | Exited | Serves
 
 _ERRORS: dict[str, type[PlatformError]] = {
     "invalid": Invalid,

@@ -14,6 +14,7 @@ from senryu.core.errors import Invalid, NotFound, PlatformError, Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
 from . import inside, protocol, stack_import
+from .data import Data
 from .dyno import Dyno
 from .dynos import Dynos
 from .failure import unavailable
@@ -30,9 +31,10 @@ _OUT_OF_FILES_S = 0.1
 class Server:
     """Answers requests about `dynos`. `uid` is the only user (besides root) it listens to."""
 
-    def __init__(self, site: Site, dynos: Dynos) -> None:
+    def __init__(self, site: Site, dynos: Dynos, data: Data) -> None:
         self._site = site
         self._dynos = dynos
+        self._data = data
         self._open = 0
         self._large_bytes = 0
 
@@ -111,6 +113,8 @@ class Server:
                 return await inside.run(request, self._dynos.get(request.dyno_id), self._site, channel)
             case protocol.OpenOutput(dyno_id=dyno_id):
                 return await self._open_output(dyno_id, channel)
+            case protocol.RunData(kind=kind):
+                return await _say(channel, protocol.Serves(await self._data.run(kind)))
             case protocol.ImportStack(name=name, source=source):
                 await asyncio.to_thread(stack_import.import_stack, name, source, self._site.home)
         return await _say(channel, protocol.Done())

@@ -13,6 +13,7 @@ from ..config import SETTINGS, Settings
 _AT_THE_END = ("/bin/sh", "-c", 'echo && exec "$@"', "router")
 
 USER = "senryu"
+_SECRET = frozenset({"database_url", "postgres_admin_url"})  # a password may be in them, and arguments are anybody's to read
 ROUTER_USER = "senryu-router"
 
 
@@ -34,7 +35,7 @@ def flags(settings: Settings) -> tuple[str, ...]:
     given: list[str] = []
     for name, (_, default, _) in SETTINGS.items():
         value = getattr(settings, name)
-        if value != default and str(value) and name != "database_url":
+        if value != default and str(value) and name not in _SECRET:
             given += [f"--{name.replace('_', '-')}", str(value)]
     return tuple(given)
 

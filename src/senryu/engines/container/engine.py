@@ -10,6 +10,7 @@ from typing import Self
 from uuid import UUID
 
 from senryu.agent import protocol
+from senryu.core.data_server import DataServer, DataServers, Kind
 from senryu.core.dyno import DynoOrder, Engine, ObservedDyno, Output, OutputReader, Terminal
 from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
@@ -89,6 +90,13 @@ class ContainerEngine:
         """See Engine."""
         await client.ask(self._socket, protocol.ImportStack(name, source), _IMPORT_TIMEOUT_S)
 
+    async def run_data(self, kind: Kind) -> DataServer:
+        """See DataServers."""
+        answer = (await client.ask(self._socket, protocol.RunData(kind), _START_TIMEOUT_S)).answer
+        if not isinstance(answer, protocol.Serves):
+            raise client.silent()
+        return answer.server
+
     def output(self, dyno_id: UUID, after: int) -> AsyncIterator[list[Output]]:
         """See OutputReader."""
         if self._watch is None:
@@ -97,4 +105,5 @@ class ContainerEngine:
 
 
 _: type[Engine] = ContainerEngine
+_data: type[DataServers] = ContainerEngine
 _reader: type[OutputReader] = ContainerEngine

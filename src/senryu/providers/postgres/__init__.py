@@ -1,6 +1,7 @@
 """PostgreSQL databases as add-ons: a role and a database of its own for each, on one server."""
 
 from .plans import SERVICE
+from .server import GivenServer, OwnServer
 from .supplier import PostgresSupplier, Reached, Server
 
-__all__ = ["SERVICE", "PostgresSupplier", "Reached", "Server"]
+__all__ = ["SERVICE", "GivenServer", "OwnServer", "PostgresSupplier", "Reached", "Server"]

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-import asyncpg
-
 from ...core.add_on import AddOnService, Plan, Supplier
 from ...core.errors import Invalid, Unavailable
 from . import scram
@@ -115,6 +113,8 @@ class PostgresSupplier:
     @asynccontextmanager
     async def _connected(self, database: str = "postgres") -> AsyncIterator[tuple[Any, Reached]]:
         """A superuser's connection. Raises: Unavailable when the server does not answer or fails."""
+        import asyncpg  # here, as it takes 10 MB of a platform that has no databases to supply
+
         reached = await self._server.reached()
         try:
             async with asyncio.timeout(_TIMEOUT_S):

@@ -1,0 +1,24 @@
+"""Servers of add-on data on this machine: started when the first add-on of their kind is made, then kept running."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["postgres"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataServer:
+    """Where one is: dynos reach it at `address`:`port`, the platform as its administrator in the directory `sockets`."""
+
+    address: str
+    port: int
+    sockets: str
+
+
+class DataServers(Protocol):
+    """What runs them."""
+
+    async def run_data(self, kind: Kind) -> DataServer:
+        """Sees to it that the server of a kind runs and will run from now on. Raises: Unavailable with what its owner has to do."""

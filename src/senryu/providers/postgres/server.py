@@ -1,0 +1,46 @@
+"""Which server the databases are on: the platform's own, or one that the operator has, named by an administrator's URL."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ...core.data_server import DataServers
+from ...core.errors import Invalid
+from .supplier import Reached, Server
+
+_ADMIN = "senryu_admin"
+_PORT = 5432
+
+
+class OwnServer:
+    """The one that the platform runs on this machine."""
+
+    def __init__(self, servers: DataServers) -> None:
+        self._servers = servers
+
+    async def reached(self) -> Reached:
+        """See Server."""
+        where = await self._servers.run_data("postgres")
+        return Reached({"host": where.sockets, "port": where.port, "user": _ADMIN}, where.address, where.port)
+
+
+class GivenServer:
+    """One that is there already: `postgres://admin:password@host:port/`. Dynos must be able to reach it by that name."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not parts.username:
+            raise Invalid("postgres_admin_url must be like postgres://admin:password@host:5432/, with an administrator of that server.")
+        self._reached = Reached(
+            {"host": parts.hostname, "port": parts.port or _PORT, "user": parts.username, "password": parts.password},
+            parts.hostname,
+            parts.port or _PORT,
+        )
+
+    async def reached(self) -> Reached:
+        """See Server."""
+        return self._reached
+
+
+_own: type[Server] = OwnServer
+_given: type[Server] = GivenServer
