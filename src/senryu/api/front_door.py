@@ -59,7 +59,7 @@ from .auth import Allowance, PlatformDep
 from .idempotency import Idempotency
 from .links import Origins
 from .rendezvous import Rendezvous
-from .transport import CallsLeft, ETags, RequestIds
+from .transport import CallsLeft, Drained, ETags, RequestIds
 
 ROUTERS: tuple[APIRouter, ...] = (
     account.router,
@@ -155,6 +155,7 @@ def front_door(platform: Platform) -> FastAPI:
     api.add_middleware(Idempotency)
     api.add_middleware(RequestIds)
     api.add_middleware(Origins)
+    api.add_middleware(Drained)
     return api
 
 

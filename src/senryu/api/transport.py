@@ -5,11 +5,15 @@ Source: https://devcenter.heroku.com/articles/platform-api-reference#caching, #r
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from contextlib import suppress
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..core.limits import API_DRAIN_MAX_BYTES, API_DRAIN_TIMEOUT_S
 
 _REQUEST_IDS_MAX_CHARS = 7 * 1024
 _ETAG_MAX_BYTES = 4 * 1024 * 1024
@@ -58,6 +62,39 @@ class CallsLeft:
             await send(message)
 
         await self._app(scope, receive, counted)
+
+
+class Drained:
+    """Reads what is left of a request's body before an error is answered: the router gives up an answer that comes while it still sends,
+    and the client would see half of it. Bounded in bytes and time; nothing of it is kept.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_whole = False
+
+        async def reading() -> Message:
+            nonlocal is_whole
+            message = await receive()
+            is_whole = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        async def drained(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400 and not is_whole:
+                size = 0
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(API_DRAIN_TIMEOUT_S):
+                        while not is_whole and size <= API_DRAIN_MAX_BYTES:
+                            size += len((await reading()).get("body", b""))
+            await send(message)
+
+        await self._app(scope, reading, drained)
 
 
 class ETags:

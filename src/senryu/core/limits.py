@@ -35,6 +35,8 @@ GIT_PACK_MAX_BYTES = 1 * GIB
 BUILD_TIMEOUT_S = 15 * 60.0
 BUILD_MEMORY_BYTES = 2 * GIB
 BUILD_DISK_BYTES = 6 * GIB
+DISK_KEPT_BYTES = 1 * GIB  # ours: what builds leave free of the platform's disk, or
+DISK_KEPT_RATIO = 0.02  # ours: this part of a smaller one; the same part of its files
 BUILD_PIDS = 4096
 BUILD_CPU_SHARES = 512  # half a dyno's weight: building must not slow down serving
 BUILD_OUTPUT_MAX_BYTES = 300 * MIB
@@ -152,6 +154,8 @@ AUTHORITY_TIMEOUT_S = 30.0  # ours: one call to a certificate authority
 # API (Dev Center: platform-api-reference)
 API_CALLS_PER_HOUR = 4500
 API_BODY_MAX_BYTES = 1 * MIB
+API_DRAIN_MAX_BYTES = 128 * MIB  # ours: what is read and thrown away of a body that is refused
+API_DRAIN_TIMEOUT_S = 10.0
 API_PAGE_MAX = 1000
 API_PAGE_DEFAULT = 200
 LOGIN_FAILURES_BEFORE_DELAY = 5

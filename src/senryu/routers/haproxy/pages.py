@@ -38,6 +38,7 @@ MAINTENANCE_TEXT = text(MAINTENANCE_TITLE, "This app is being worked on and will
 NO_SUCH_APP = page("No such app", text("No such app", "There is no app at this address. Check how it is spelled."))
 BLANK_APP = page("Nothing here yet", text("Nothing here yet", "This app was created, and nothing was deployed to it so far."))
 BAD_REQUEST = page("Bad request", text("Bad request", "This request could not be understood."))
+BAD_API_REQUEST = '{"id":"bad_request","message":"A header or the address of this request is too long or cannot be understood."}'
 BAD_EXPECTATION = page("Expectation failed", text("Expectation failed", "Only `100-continue` can be expected here."))
 REQUEST_TIMEOUT = page("Request timeout", text("Request timeout", "The request took too long to arrive."))
 
