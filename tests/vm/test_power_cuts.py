@@ -59,7 +59,7 @@ def test_whatever_was_acknowledged_outlives_the_power(machine: Machine, tmp_path
         for number in range(1, ROUNDS + 1):
             owner = Owner(app, ledger, seed=chance.randrange(2**32))
             owner.start()
-            time.sleep(chance.uniform(1, 35))
+            time.sleep(chance.uniform(5, 75))
             machine.cut_power()
             owner.enough.set()
             owner.join(120)
