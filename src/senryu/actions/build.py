@@ -19,7 +19,7 @@ from ..core.slug import Slug
 from ..core.source import Source
 from ..store.add_ons import attached_variables
 from ..store.apps import list_buildpacks, lock_app
-from ..store.builds import create_build, create_slug, find_build, list_builds, update_build
+from ..store.builds import create_build, create_slug, find_build, list_pending_builds, update_build
 from ..store.database import Database
 from ..store.releases import latest_release
 from ..store.vault import Vault
@@ -42,7 +42,7 @@ async def begin_build(app: App, source: Source, *, by: Account, id: UUID | None 
         held = await lock_app(tx, app.id)
         if held is None:
             raise NotFound("Couldn't find that app.")
-        if any(build.status is BuildStatus.PENDING for build in await list_builds(tx, app.id)):
+        if any(build.app_id == app.id for build in await list_pending_builds(tx)):
             raise Conflict(f"Another build of {app.name} is under way; wait for its end and push again.", app=app.name)
         packs = tuple(buildpack.url for buildpack in await list_buildpacks(tx, app.id))
         build = Build(id or uuid4(), app.id, by.id, BuildStatus.PENDING, source, held.build_stack, packs, now, now)
