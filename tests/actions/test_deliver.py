@@ -8,6 +8,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +20,9 @@ from senryu.actions.deliver import Deliveries
 from senryu.core import limits
 from senryu.core.webhook import Answered, Poster
 from senryu.poster import JudgedPoster
+from senryu.providers.postgres import SERVICE
 from senryu.store import webhooks as store
+from stand_ins import ScriptedSupplier
 
 
 @asynccontextmanager
@@ -124,6 +127,30 @@ async def test_everything_that_happens_to_an_app_is_told_in_its_order(house: Hou
     assert b"s3cret-value" not in b"".join(post.body for post in receiver.taken)
     ids = [each["webhook_metadata"]["delivery"]["id"] for each in map(told, receiver.taken)]
     assert len(set(ids)) == len(ids)
+
+
+async def test_add_ons_and_attachments_are_told_without_their_secrets(house: House) -> None:
+    house.platform = replace(house.platform, suppliers={SERVICE.name: ScriptedSupplier(SERVICE)})
+    house.api.state.platform = house.platform
+    await house.create("hooked")
+    receiver = HttpReceiver()
+    async with open_receiver(receiver), delivering(house):
+        await subscribe(house, "hooked", f"http://127.0.0.1:{receiver.port}/", "api:addon", "api:addon-attachment")
+        made = await house.client.post("/apps/hooked/addons", json={"plan": "heroku-postgresql:essential-0"})
+        assert made.status_code == 201, made.text
+        await house.client.delete(f"/apps/hooked/addons/{made.json()['id']}")
+        await eventually(lambda: ("addon", "destroy") in [(each["resource"], each["action"]) for each in map(told, receiver.taken)])
+    seen = [(each["resource"], each["action"], each["data"].get("state")) for each in map(told, receiver.taken)][1:]
+    assert seen == [
+        ("addon", "create", "provisioning"),
+        ("addon-attachment", "create", None),
+        ("addon", "update", "provisioned"),
+        ("addon", "update", "deprovisioning"),
+        ("addon-attachment", "destroy", None),
+        ("addon", "destroy", "deprovisioning"),
+    ]
+    config = (await house.client.get("/apps/hooked/config-vars")).text
+    assert b"scripted://" not in b"".join(post.body for post in receiver.taken), config
 
 
 async def test_only_what_was_asked_for_is_told(house: House) -> None:

@@ -16,6 +16,7 @@ from ..core.release import Release
 from ..store.add_ons import create_attachment, delete_attachments, list_attachments
 from ..store.apps import lock_app
 from ..store.releases import latest_release
+from .note import note
 from .parts import Releasing
 from .release import Draft, release
 
@@ -40,7 +41,8 @@ async def attach(
     if add_on.app_id != app.id and not service.supports_sharing:
         raise Invalid(f"{add_on.name} cannot be shared with other apps.")
     async with parts["db"].transaction() as tx:
-        if await lock_app(tx, app.id) is None:
+        held = await lock_app(tx, app.id)
+        if held is None:
             raise NotFound("Couldn't find that app.")
         attached = await list_attachments(tx, app_id=app.id, vault=vault)
         latest = await latest_release(tx, app.id, vault=vault)
@@ -49,10 +51,12 @@ async def attach(
         former = next((attachment for attachment, _ in attached if attachment.name == wanted), None)
         if former is not None and replaces:
             await delete_attachments(tx, id=former.id)
+            await note(tx, held, former, "destroy", now=now, by=by.id)
             attached = [entry for entry in attached if entry[0] is not former]
         check_free(wanted, add_on, attached, latest.config_vars if latest else {})
         made = Attachment(uuid4(), add_on.id, app.id, wanted, now, now)
         await create_attachment(tx, made)
+        await note(tx, held, made, "create", now=now, by=by.id)
     await release_as(app, f"Attach {wanted} (@{add_on.name})", by=by, **parts)
     return made
 
@@ -65,4 +69,5 @@ async def detach(app: App, attachment: Attachment, add_on: AddOn, *, by: Account
         if attachment.app_id == add_on.app_id and not own:
             raise Conflict(f"{attachment.name} is {app.name}'s last attachment of {add_on.name}; destroy the add-on instead.", app=app.name)
         await delete_attachments(tx, id=attachment.id)
+        await note(tx, app, attachment, "destroy", now=parts["clock"].now(), by=by.id)
     await release_as(app, f"Detach {attachment.name} (@{add_on.name})", by=by, **parts)

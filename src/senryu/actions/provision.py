@@ -43,10 +43,11 @@ from ..store.add_ons import (
     update_add_on,
 )
 from ..store.apps import find_app, lock_app
-from ..store.database import Database
+from ..store.database import Database, Transaction
 from ..store.releases import latest_release
 from ..store.vault import Vault
 from .attach import release_as
+from .note import note
 from .parts import Releasing
 
 _log = structlog.get_logger("add-ons")
@@ -77,7 +78,8 @@ async def provision(
     clock, vault = parts["clock"], parts["vault"]
     add_on = _drawn(app, supplier, plan.slug, name, clock)
     async with parts["db"].transaction() as tx:
-        if await lock_app(tx, app.id) is None:
+        held = await lock_app(tx, app.id)
+        if held is None:
             raise NotFound("Couldn't find that app.")
         attached = await list_attachments(tx, app_id=app.id, vault=vault)
         latest = await latest_release(tx, app.id, vault=vault)
@@ -86,7 +88,10 @@ async def provision(
         promised = replace(add_on, config=dict.fromkeys(supplier.service.keys, ""))
         check_free(chosen_name, promised, attached, latest.config_vars if latest else {})
         await create_add_on(tx, add_on, vault=vault)
-        await create_attachment(tx, Attachment(uuid4(), add_on.id, app.id, chosen_name, add_on.created_at, add_on.created_at))
+        first = Attachment(uuid4(), add_on.id, app.id, chosen_name, add_on.created_at, add_on.created_at)
+        await create_attachment(tx, first)
+        await note(tx, held, add_on, "create", now=add_on.created_at, by=by.id)
+        await note(tx, held, first, "create", now=add_on.created_at, by=by.id)
     try:
         made = await _supplied(add_on, supplier, options, db=parts["db"], vault=vault, clock=clock)
     except (Invalid, Unavailable):
@@ -109,6 +114,7 @@ async def _supplied(
         if await find_add_on(tx, add_on.id, vault=vault) is None:
             raise Conflict(f"{add_on.name} was destroyed while it was being made.")
         await update_add_on(tx, made, vault=vault)
+        await _note(tx, made, "update", was=add_on)
     return made
 
 
@@ -118,6 +124,14 @@ async def _taken_away(add_on: AddOn, supplier: Supplier, *, db: Database) -> Non
         await supplier.deprovision(add_on.id)
     async with db.transaction() as tx:
         await delete_add_on(tx, add_on.id)
+        await _note(tx, add_on, "destroy")
+
+
+async def _note(tx: Transaction, add_on: AddOn, action: str, *, was: AddOn | None = None) -> None:
+    """For the webhooks of the app that pays."""
+    app = await find_app(tx, add_on.app_id)
+    if app is not None:
+        await note(tx, app, add_on, action, now=add_on.updated_at, was=was)
 
 
 async def change_plan(add_on: AddOn, wanted: str, *, suppliers: Suppliers, db: Database, vault: Vault, clock: Clock) -> AddOn:
@@ -130,6 +144,7 @@ async def change_plan(add_on: AddOn, wanted: str, *, suppliers: Suppliers, db: D
     changed = replace(add_on, plan=plan.slug, updated_at=clock.now())
     async with db.transaction() as tx:
         await update_add_on(tx, changed, vault=vault)
+        await _note(tx, changed, "update", was=add_on)
     return changed
 
 
@@ -138,6 +153,7 @@ async def rename_add_on(add_on: AddOn, name: str, *, db: Database, vault: Vault,
     changed = replace(add_on, name=checked_add_on_name(name), updated_at=clock.now())
     async with db.transaction() as tx:
         await update_add_on(tx, changed, vault=vault)
+        await _note(tx, changed, "update", was=add_on)
     return changed
 
 
@@ -152,6 +168,11 @@ async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppli
         leaving = replace(add_on, state=AddOnState.DEPROVISIONING, updated_at=parts["clock"].now())
         await update_add_on(tx, leaving, vault=vault)
         await delete_attachments(tx, add_on_id=add_on.id)
+        await _note(tx, leaving, "update", was=add_on)
+        for attachment, _ in attached:
+            where = await find_app(tx, attachment.app_id)
+            if where is not None:
+                await note(tx, where, attachment, "destroy", now=leaving.updated_at, by=by.id)
     names = [attachment.name for attachment, _ in attached if attachment.app_id == app.id]
     await release_as(app, f"Detach {', '.join(names) or add_on.name} (@{add_on.name})", by=by, **parts)
     await _taken_away(leaving, suppliers[add_on.service], db=parts["db"])

@@ -20,6 +20,7 @@ from ..store.apps import add_collaborator, count_apps, list_collaborators, list_
 from ..store.database import Transaction
 from ..store.teams import add_member, find_member
 from .access import team_for
+from .note import note
 from .parts import Telling
 from .share import uuid_of
 from .tell import tell
@@ -36,6 +37,7 @@ async def transfer(app: App, recipient: str, *, by: Account, **parts: Unpack[Tel
         changed = replace(changed, updated_at=parts["clock"].now())
         await forget_transfers(tx, app.id)
         await update_app(tx, changed)
+        await note(tx, changed, changed, "update", now=changed.updated_at, by=by.id, was=now)
     said = f"Transfer to {recipient} by user {by.email}"
     await tell(app.id, "api", said, log_writer=parts["log_writer"], clock=parts["clock"], source="app")
     return changed
@@ -117,7 +119,9 @@ async def answer_offer(transfer: AppTransfer, app: App, *, accepts: bool, by: Ac
         if accepts:
             await _has_room(tx, by)
             await remove_collaborators(tx, app.id)
-            await update_app(tx, replace(current, owner_id=by.id, updated_at=now))
+            changed = replace(current, owner_id=by.id, updated_at=now)
+            await update_app(tx, changed)
+            await note(tx, changed, changed, "update", now=now, by=by.id, was=current)
         answered = replace(found, state=TransferState.ACCEPTED if accepts else TransferState.DECLINED, updated_at=now)
         await update_transfer(tx, answered)
     if accepts:

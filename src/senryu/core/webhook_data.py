@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from .add_on import AddOn, Attachment
 from .app import App
 from .build import Build
 from .collaborator import Collaborator
@@ -29,7 +30,7 @@ class Thing:
     data: Mapping[str, Any]
 
 
-Noun = App | Build | Collaborator | Domain | Dyno | ProcessType | Release | Webhook | Thing
+Noun = AddOn | App | Attachment | Build | Collaborator | Domain | Dyno | ProcessType | Release | Webhook | Thing
 Emails = Mapping[UUID, str]
 
 
@@ -38,6 +39,10 @@ def entity(noun: Noun) -> str:
     match noun:
         case Thing():
             return f"api:{noun.resource}"
+        case AddOn():
+            return "api:addon"
+        case Attachment():
+            return "api:addon-attachment"
         case ProcessType():
             return "api:formation"
         case Webhook():
@@ -90,8 +95,24 @@ def data_of(noun: Noun, app: App, emails: Emails) -> dict[str, Any]:
             return {**times, **own, **kind}
         case Collaborator():
             return {**times, **own, "role": "collaborator", "updated_at": iso(noun.updated_at), "user": _user(noun.account_id, emails)}
+        case AddOn():
+            return {**times, **own, **_add_on(noun)}
+        case Attachment():
+            of = {"addon": {"id": str(noun.add_on_id)}, "name": noun.name, "namespace": noun.namespace}
+            return {**times, **own, **of, "updated_at": iso(noun.updated_at)}
         case Webhook():
             return {**times, **own, "include": list(noun.include), "level": noun.level, "updated_at": iso(noun.updated_at)}
+
+
+def _add_on(add_on: AddOn) -> dict[str, Any]:
+    """Without `config`, which its supplier gave and which is secret."""
+    return {
+        "addon_service": {"name": add_on.service},
+        "name": add_on.name,
+        "plan": {"name": f"{add_on.service}:{add_on.plan}"},
+        "state": add_on.state.value,
+        "updated_at": iso(add_on.updated_at),
+    }
 
 
 def _app(app: App, emails: Emails) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, insert, select, update
 
-from ..core.webhook import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
+from ..core.webhook import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent, iso
 from .database import NEWS, Transaction
 from .rows import columns, noun
 from .vault import Vault
@@ -87,7 +87,8 @@ async def create_delivery(tx: Transaction, delivery: WebhookDelivery, *, most: i
         oldest = select(webhook_deliveries.c.seq).where(waits).order_by(webhook_deliveries.c.seq).limit(dropped)
         seqs = list((await tx.execute(oldest)).scalars())
         failed: dict[str, Any] = {"status": DeliveryStatus.FAILED.value, "next_attempt_at": None, "updated_at": delivery.created_at}
-        failed["last_attempt"] = {"id": None, "code": None, "error_class": "Dropped", "status": "failed"}
+        at = {"created_at": iso(delivery.created_at), "updated_at": iso(delivery.created_at)}
+        failed["last_attempt"] = {"id": str(uuid4()), "code": None, "error_class": "Dropped", "status": "failed", **at}
         await tx.execute(update(webhook_deliveries).where(webhook_deliveries.c.seq.in_(seqs)).values(failed))
         counted = update(app_webhooks).where(app_webhooks.c.id == delivery.webhook_id)
         await tx.execute(counted.values(dropped=app_webhooks.c.dropped + dropped))
