@@ -86,6 +86,21 @@ async def test_a_build_that_fills_the_cache_directory_is_ended(bench: Bench, mon
     assert not work.cache_of(bench.home, APP).exists()
 
 
+async def test_a_build_that_leaves_the_platform_little_space_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = os.statvfs(bench.home)
+    monkeypatch.setattr(limits, "DISK_KEPT_RATIO", 1.0)
+    monkeypatch.setattr(limits, "DISK_KEPT_BYTES", 0)
+    assert work.is_crowded(bench.home) is (free.f_favail < free.f_files)  # of files, 1.0 is all of them
+    monkeypatch.setattr(limits, "DISK_KEPT_RATIO", 0.0)
+    monkeypatch.setattr(limits, "DISK_KEPT_BYTES", 1 << 62)
+    assert not work.is_crowded(bench.home)
+    monkeypatch.setattr(work, "is_crowded", lambda _home: "begun" in bench.text)
+    bench.add_buildpack("go", compile="echo begun; sleep 1000")
+    with pytest.raises(BuildFailed, match="platform's disk is nearly full"):
+        await bench.build(PROCFILE)
+    assert left_over(bench) == []
+
+
 async def test_a_cache_above_its_bound_is_emptied_after_the_build(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BUILD_CACHE_MAX_BYTES", 1_000_000)
     bench.add_buildpack("go", compile='head -c 3000000 /dev/urandom >"$2/large"')

@@ -16,7 +16,7 @@ from senryu.agent import forwarding
 from senryu.agent.lot import Lot
 from senryu.engines.container import ContainerEngine
 
-from .rig import DEADLINE_S, Agent, result
+from .rig import DEADLINE_S, Agent, one_off, order, result, seen
 
 pytestmark = pytest.mark.system
 
@@ -138,6 +138,66 @@ async def test_a_firewall_that_is_started_later_is_opened_then() -> None:
                     assert forwarding.open_all(lot) == []  # a second look changes nothing
                 assert rules(namespace).count(f'iifname "{lot.link_prefix}*" counter') == 1
                 assert (await result(engine, CONNECT))[0] == ["far away"]
+        finally:
+            agent.clean_up()
+
+
+HEARD = """
+import socket
+talk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+talk.bind(("", 7000)); talk.settimeout(20)
+print("ready", flush=True)
+while (said := talk.recv(100)) != b"last": print(said.decode(), flush=True)
+"""
+SENT = f"""
+import socket, subprocess, sys
+for source in sys.argv[1:]:
+    subprocess.run(["ip", "address", "add", source + "/32", "dev", "lo"], check=True)
+    talk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    talk.bind((source, 0)); talk.sendto(source.encode(), ("{FAR}", 7000))
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"last", ("{FAR}", 7000))
+"""
+
+
+async def test_a_packet_with_another_address_is_dropped() -> None:
+    """Sent by root from inside a dyno's network: a dyno itself cannot make one."""
+    with machine_elsewhere() as near:
+        agent = ElsewhereAgent(near)
+        far = near.replace("snfwn", "snfwf")
+        listening = subprocess.Popen(["ip", "netns", "exec", far, sys.executable, "-c", HEARD], stdout=subprocess.PIPE, text=True)
+        try:
+            assert listening.stdout is not None
+            assert listening.stdout.readline() == "ready\n"
+            agent.start()
+            lot = Lot(int((agent.home / "agent" / "lot").read_text()))
+            async with ContainerEngine(agent.home) as engine:
+                wanted = one_off("sleep 1000")
+                await engine.start(wanted)
+                pid = (agent.home / "agent" / "dynos" / str(wanted.id) / "pid").read_text().strip()
+                others = ("8.8.8.8", lot.address(77), lot.gateway, NEAR)
+                subprocess.run(["nsenter", "-t", pid, "-n", sys.executable, "-c", SENT, *others], check=True, timeout=30)
+                assert listening.communicate(timeout=30)[0] == ""
+        finally:
+            listening.kill()
+            listening.wait(DEADLINE_S)
+            agent.clean_up()
+
+
+async def test_a_neighbour_on_the_network_does_not_reach_a_dyno() -> None:
+    with machine_elsewhere() as near:
+        agent = ElsewhereAgent(near)
+        try:
+            agent.start()
+            async with ContainerEngine(agent.home) as engine:
+                wanted = order("exec python3 -m http.server $PORT")
+                await engine.start(wanted)
+                dyno = await seen(engine, wanted.id, lambda dyno: dyno.is_listening)
+                assert dyno.address is not None
+                connect = f"timeout 3 bash -c 'echo > /dev/tcp/{dyno.address.replace(':', '/')}' && echo reached || true"
+                far = near.replace("snfwn", "snfwf")
+                ip("-n", far, "route", "add", "10.64.0.0/11", "via", NEAR)
+                assert shell(near, connect) == "reached\n"
+                assert shell(far, connect) == ""
         finally:
             agent.clean_up()
 

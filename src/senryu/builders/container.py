@@ -27,6 +27,7 @@ Say = Callable[[bytes], Awaitable[None]]
 _DISCOVER = b"\x01discover"  # flow/build.sh: everything but the slug is there
 _NO_SPACE = b"No space left on device"
 _LOOK_AT_DISK_S = 3.0
+_LOOK_AT_SPACE_S = 0.25
 _ASK_AGAIN_S = 0.5
 _LOOK_AT_END_S = 0.02
 
@@ -41,6 +42,7 @@ class _Run:
     said_bytes: int = 0
     has_filled_disk: bool = False
     has_overgrown: bool = False
+    is_crowded: bool = False
     timing: dict[str, float] = field(default_factory=dict)
     lap_began: float = field(default_factory=monotonic)
 
@@ -149,7 +151,7 @@ class ContainerBuilder:
                 run.lap("build_start_s")
                 await self._follow(run, output)
                 status, is_out_of_memory = await self._ending(run)
-            is_whole = status == 0 or not (is_out_of_memory or run.has_filled_disk or run.has_overgrown)
+            is_whole = status == 0 or not (is_out_of_memory or run.has_filled_disk or run.has_overgrown or run.is_crowded)
         except TimeoutError:
             minutes = limits.BUILD_TIMEOUT_S / 60
             raise BuildFailed(
@@ -160,6 +162,8 @@ class ContainerBuilder:
                 await asyncio.shield(self._drop_cache(run))
         if status != 0 and work.is_disk_full(run.work.out):
             raise Unavailable("The platform's disk filled up during the build; its operator must free disk space, then push again.")
+        if status != 0 and run.is_crowded:
+            raise BuildFailed("The platform's disk is nearly full, so the build was ended; its operator must free disk space.")
         if status != 0:
             is_out_of_disk = run.has_filled_disk or run.has_overgrown
             raise outcome.failure(run.work.out, status=status, is_out_of_memory=is_out_of_memory, is_out_of_disk=is_out_of_disk)
@@ -222,12 +226,15 @@ class ContainerBuilder:
         return ""
 
     async def _watch_disk(self, run: _Run) -> None:
-        """/out and /cache are on the platform's own disk, which no quota guards."""
-        allowed = limits.BUILD_DISK_BYTES
+        """/out and /cache are on the platform's own disk, which no quota guards: see decisions/0041."""
+        looked_at = monotonic()
         while True:
-            await asyncio.sleep(_LOOK_AT_DISK_S)
-            if await asyncio.to_thread(work.used_bytes, run.work.out, run.work.cache) > allowed:
-                run.has_overgrown = True
+            await asyncio.sleep(min(_LOOK_AT_SPACE_S, _LOOK_AT_DISK_S))
+            run.is_crowded = await asyncio.to_thread(work.is_crowded, self._home)
+            if monotonic() - looked_at >= _LOOK_AT_DISK_S:
+                run.has_overgrown = await asyncio.to_thread(work.used_bytes, run.work.out, run.work.cache) > limits.BUILD_DISK_BYTES
+                looked_at = monotonic()
+            if run.is_crowded or run.has_overgrown:
                 await self._engine.signal(run.order.id, "KILL")
                 return
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
+from senryu.core import limits
+
 _FLOW = Path(__file__).parent / "flow"
 _BLOCK_BYTES = 512
 _FULL_BELOW_BYTES = 4 << 20
@@ -90,6 +92,13 @@ def used_bytes(*folders: Path) -> int:
                 except OSError:
                     continue
     return total
+
+
+def is_crowded(folder: Path) -> bool:
+    """Whether the file system of `folder` has less space or fewer files left than are kept for the database and for running apps."""
+    disk = os.statvfs(folder)
+    kept_bytes = min(limits.DISK_KEPT_BYTES, int(disk.f_blocks * disk.f_frsize * limits.DISK_KEPT_RATIO))
+    return disk.f_bavail * disk.f_frsize < kept_bytes or disk.f_favail < disk.f_files * limits.DISK_KEPT_RATIO
 
 
 def remove_tree(folder: Path) -> None:
