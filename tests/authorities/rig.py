@@ -72,6 +72,11 @@ class Pebble:
     ca_file: Path
     management: str
 
+    def settings(self, home: Path) -> str:
+        """The lines of senryu.toml by which a platform asks it; trust in it is written into the home."""
+        (home / "pebble.pem").write_text(self.ca_file.read_text())
+        return f'acme_directory = "{self.directory}"\nacme_ca_file = "{home}/pebble.pem"\n'
+
     @property
     def root(self) -> str:
         """The PEM of its root; another one at each start."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from authorities.rig import pebble
 from system.marks import mark_all_in
 from system.person import App, Person, new_app, registered
 from system.rig import Copy, running_copy
@@ -23,9 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Copy]:
-    """A complete platform, gone afterwards."""
-    with running_copy("allow_private_drains = true\nallow_private_webhooks = true\n") as copy:
-        yield copy
+    """A complete platform, gone afterwards. Its certificates come from Let's Encrypt's test server."""
+    with ExitStack() as stack:
+
+        def settings(copy: Copy) -> str:
+            asked = stack.enter_context(pebble(copy.port)).settings(copy.home)
+            return f"{asked}allow_private_drains = true\nallow_private_webhooks = true\n"
+
+        yield stack.enter_context(running_copy(settings))
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,10 @@ WORKS = frozenset(
     apps:open apps:rename apps:stacks apps:stacks:set auth:2fa auth:login auth:logout auth:token auth:whoami authorizations
     authorizations:create authorizations:info authorizations:revoke authorizations:rotate authorizations:update autocomplete
     buildpacks buildpacks:add buildpacks:clear buildpacks:info buildpacks:remove buildpacks:search buildpacks:set
-    buildpacks:versions certs certs:auto clients clients:create clients:destroy clients:info clients:rotate clients:update
+    buildpacks:versions certs certs:add certs:auto certs:auto:disable certs:auto:enable certs:auto:refresh certs:generate
+    certs:info certs:remove certs:update clients clients:create clients:destroy clients:info clients:rotate clients:update
     config config:edit config:get config:set config:unset domains domains:add domains:clear domains:info domains:remove
-    domains:wait drains drains:add drains:remove features features:enable features:info git:clone git:credentials git:remote
+    domains:update domains:wait drains drains:add drains:remove features features:enable features:info git:clone git:credentials git:remote
     keys keys:add keys:clear keys:remove labs labs:enable labs:info local local:run local:version logs maintenance
     maintenance:off maintenance:on orgs pg:backups pg:info pipelines ps ps:restart ps:scale ps:stop ps:type ps:wait redis:info
     regions releases releases:info releases:output releases:retry releases:rollback run run:detached run:inside sessions
@@ -33,14 +34,11 @@ WORKS = frozenset(
 _NO_ADDONS = "no add-ons yet"
 _NO_DATABASES = "no database add-ons yet"
 _NO_PIPELINES = "no pipelines yet"
-_NO_CERTIFICATES = "no certificates for custom domains yet"
 _NO_TEAMS = "no teams yet; `access:add` shares an app"
 _NO_CONTAINERS = "no container registry"
 REFUSED = {
     **dict.fromkeys("addons:attach addons:create addons:destroy addons:detach addons:info addons:open addons:plans".split(), _NO_ADDONS),
     **dict.fromkeys("addons:rename addons:upgrade".split(), _NO_ADDONS),
-    **dict.fromkeys("certs:auto:disable certs:auto:enable certs:auto:refresh".split(), _NO_CERTIFICATES),
-    **dict.fromkeys("certs:info certs:remove domains:update".split(), _NO_CERTIFICATES),
     **dict.fromkeys("features:disable labs:disable".split(), "the features there are cannot be switched off"),
     **dict.fromkeys("members members:add members:remove members:set".split(), _NO_TEAMS),
     **dict.fromkeys("pipelines:add pipelines:create pipelines:info pipelines:promote pipelines:remove".split(), _NO_PIPELINES),
@@ -67,7 +65,6 @@ UNSUPPORTED = {
     "access:update": "collaborators have one set of permissions",
     "auth:2fa:disable": "the client only says where Heroku does it; use `senryu 2fa:disable`",
     "autocomplete:*": "parts of `autocomplete`, on your machine only",
-    "certs:*": _NO_CERTIFICATES,
     "ci:*": _NO_PIPELINES,
     "console": "`run console`; not tried",
     "container:*": _NO_CONTAINERS,

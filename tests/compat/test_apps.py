@@ -61,21 +61,10 @@ def test_domains_come_and_go(heroku: Heroku, app: App) -> None:
     assert host in heroku.run("domains").stdout
     heroku.run("domains:info", host, says=f"cname: {app.name}.localhost")
     heroku.run("domains:wait", host)
-    heroku.refused("domains:update", host, "--cert", "x", says="no certificates for custom domains yet")
     heroku.run("domains:remove", host, says="done")
     heroku.run("domains:add", host)
     heroku.run("domains:clear", says="done")
     assert [each["kind"] for each in heroku.ask(f"/apps/{app.name}/domains")] == ["heroku"]
-
-
-def test_certificates_are_none_and_say_so(heroku: Heroku, app: App) -> None:
-    heroku.run("certs", says="has no SSL certificates")
-    heroku.run("certs:auto", says="Automatic Certificate Management is disabled")
-    for command in ("enable", "disable", "refresh"):
-        words = ("--confirm", app.name) if command == "disable" else ()
-        heroku.refused(f"certs:auto:{command}", *words, says="no certificates for custom domains yet")
-    heroku.refused("certs:info", status=1, says="has no SSL certificates")
-    heroku.refused("certs:remove", status=1, says="has no SSL certificates")
 
 
 def test_buildpacks_come_from_our_registry(heroku: Heroku, app: App) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from system.person import PROGRAM, Done, Person
-from system.rig import CHECKOUT, Copy, eventually
+from system.rig import CHECKOUT, Copy, eventually, running_copy
 from system.terminal import TerminalSession
 
 from .client import installed
@@ -59,18 +59,10 @@ class FarPerson(Person):
 
 @pytest.fixture(scope="module")
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarPerson]:
-    copy = Copy()
-    left: set[str] = {"unknown"}
-    try:
-        (copy.home / "senryu.toml").write_text(f'domain = "{DOMAIN}"\n')
-        copy.install()
-        copy.start()
+    with running_copy(f'domain = "{DOMAIN}"\n') as copy:
         person = FarPerson(copy, tmp_path_factory.mktemp("far") / "home", "far@example.com")
         person.register()
         yield person
-    finally:
-        left = copy.remove()
-    assert not left, f"the platform left behind: {left}"
 
 
 @contextlib.contextmanager

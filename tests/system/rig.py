@@ -209,14 +209,18 @@ class Copy:
 
 
 @contextlib.contextmanager
-def running_copy(settings: str = "") -> Iterator[Copy]:
-    """A complete platform with a senryu.toml of its own, for the length of the block. Leaving, it must leave nothing behind."""
+def running_copy(settings: str | Callable[[Copy], str] = "") -> Iterator[Copy]:
+    """A complete platform with a senryu.toml of its own, for the length of the block. Leaving, it must leave nothing behind.
+
+    Takes: `settings`, the file's text, or what makes it of the copy, whose ports and home are known before it is installed.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a session that is told to go clears up as one that is interrupted
     copy = Copy()
     left: set[str] = {"unknown"}
     try:
-        if settings:
-            (copy.home / "senryu.toml").write_text(settings)
+        text = settings if isinstance(settings, str) else settings(copy)
+        if text:
+            (copy.home / "senryu.toml").write_text(text)
         copy.install()
         copy.start()
         yield copy

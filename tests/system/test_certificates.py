@@ -8,15 +8,15 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from authorities.rig import AVAILABLE, Pebble, certificate, pebble
 
-from .person import App, Person, new_app
-from .rig import Copy, eventually
+from .person import App, new_app, registered
+from .rig import Copy, eventually, running_copy
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="needs pebble: apt-get install pebble")
 
@@ -24,27 +24,20 @@ pytestmark = pytest.mark.skipif(not AVAILABLE, reason="needs pebble: apt-get ins
 @pytest.fixture(scope="module")
 def copy_and_ca() -> Iterator[tuple[Copy, Pebble]]:
     """A platform of the domain platform.test that asks pebble for certificates."""
-    copy = Copy()
-    left: set[str] = {"unknown"}
-    try:
-        with pebble(copy.port) as ca:
-            settings = f'domain = "platform.test"\nacme_directory = "{ca.directory}"\nacme_ca_file = "{copy.home}/pebble.pem"\n'
-            (copy.home / "senryu.toml").write_text(settings)
-            (copy.home / "pebble.pem").write_text(ca.ca_file.read_text())
-            copy.install()
-            copy.start()
-            yield copy, ca
-            copy.stop()
-    finally:
-        left = copy.remove()
-    assert not left, f"the platform left behind: {left}"
+    with ExitStack() as stack:
+        started: list[Pebble] = []
+
+        def settings(copy: Copy) -> str:
+            started.append(stack.enter_context(pebble(copy.port)))
+            return f'domain = "platform.test"\n{started[0].settings(copy.home)}'
+
+        copy = stack.enter_context(running_copy(settings))
+        yield copy, started[0]
 
 
 @pytest.fixture(scope="module")
 def app(copy_and_ca: tuple[Copy, Pebble], tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    person = Person(copy_and_ca[0], tmp_path_factory.mktemp("person") / "home", "person@example.com")
-    person.register()
-    with new_app(person) as made:
+    with new_app(registered(copy_and_ca[0], tmp_path_factory.mktemp("person") / "home")) as made:
         made.push()
         yield made
 
