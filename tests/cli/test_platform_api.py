@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import socket
+import threading
 
 import pytest
 
@@ -95,3 +97,24 @@ def test_a_connection_that_the_server_closed_meanwhile_is_opened_again_for_a_rea
     with PlatformApi() as platform:
         platform.get("/close")
         assert platform.get("/account")["id"] == "1"
+
+
+def test_a_write_whose_connection_broke_is_repeated_once_under_the_same_id(stranger: FakeApi) -> None:
+    heads: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        for answer in (b"", b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"):
+            connection, _ = listener.accept()
+            with connection:
+                heads.append(connection.recv(65536))
+                connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        with PlatformApi(PlatformUrl(f"http://127.0.0.1:{listener.getsockname()[1]}"), "token") as platform:
+            assert platform.post("/apps") == {}
+        thread.join(10)
+    ids = [re.findall(rb"Request-Id: ([0-9a-f]{32})", head) for head in heads]
+    assert len(ids) == 2
+    assert ids[0] == ids[1] != []

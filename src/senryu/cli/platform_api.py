@@ -149,26 +149,25 @@ class PlatformApi:
 
     def _exchange(self, method: str, path: str, payload: bytes | None, headers: dict[str, str]) -> Answer:
         try:
-            connection, is_new = self._open()
+            connection = self._open()
+            # The platform does what has the same id once, however often it comes.
+            headers = {"Request-Id": os.urandom(16).hex(), **headers}
             try:
                 return self._send(connection, method, path, payload, headers)
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                # The server may close an idle connection just as it is used; only a read may be repeated blindly.
-                if is_new or method != "GET":
-                    raise
-            connection.close()
+                # The server closed an idle connection just as it was used, or went away in the middle.
+                connection.close()
             return self._send(connection, method, path, payload, headers)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             unreachable(self.url, error)
 
-    def _open(self) -> tuple[Connection, bool]:
-        is_new = self._connection is None or time.monotonic() - self._used_at > IDLE_S
-        if is_new:
+    def _open(self) -> Connection:
+        if self._connection is None or time.monotonic() - self._used_at > IDLE_S:
             self.close()
             self._connection = Connection(self.url)
         assert self._connection is not None
-        return self._connection, is_new
+        return self._connection
 
     def _send(self, connection: Connection, method: str, path: str, payload: bytes | None, headers: dict[str, str]) -> Answer:
         connection.request(method, path, payload, headers)
