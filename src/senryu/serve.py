@@ -36,6 +36,7 @@ from .blobs.disk import DiskBlobStore
 from .builders.container import ContainerBuilder
 from .config import Settings
 from .core.add_on import Suppliers
+from .core.clock import Clock
 from .core.codes import router_line
 from .core.errors import NotFound, PlatformError
 from .core.limits import ADD_ONS_ROUND_S
@@ -59,6 +60,7 @@ from .store.database import Database
 from .store.log_drains import list_log_drains
 from .store.vault import Vault, vault_at
 
+_CERTIFICATE_LOOK_S = 3600.0
 _log = structlog.get_logger("senryud")
 
 
@@ -252,6 +254,16 @@ def git_door(platform: Platform) -> GitDoor:
     return GitDoor(authorize=authorize, deploy=deploy, repositories=platform.settings.home / "repos")
 
 
+async def keep_fresh(certificate: ssl.SSLContext, file: Path, clock: Clock) -> None:
+    """The router renews the platform's certificate; terminals are shown the new one from the next look on. For ever."""
+    while True:
+        await clock.sleep(_CERTIFICATE_LOOK_S)
+        try:
+            certificate.load_cert_chain(file)
+        except OSError as problem:  # ssl.SSLError too
+            _log.warning("certificate of terminals not renewed", reason=str(problem))
+
+
 async def serve(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT."""
     async with AsyncExitStack() as house:
@@ -260,7 +272,9 @@ async def serve(settings: Settings) -> None:
         door = await house.enter_async_context(git_door(platform))
         api.include_router(door.router)
         certificate = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        certificate.load_cert_chain(settings.home / "tls" / "certs" / "default.pem")
+        own = settings.home / "tls" / "certs" / "default.pem"
+        certificate.load_cert_chain(own)
+        platform.supervision.undertake("terminals-certificate", keep_fresh(certificate, own, platform.clock))
         open_terminals(api, await house.enter_async_context(Rendezvous(platform, certificate)))
         socket = settings.home / "run" / "senryud.sock"
         config = Config(
