@@ -1,4 +1,4 @@
-"""What an idle platform takes: memory and processor. `python bench/idle_size.py [dynos] [seconds]`.
+"""What an idle platform takes with 1 app, with that app's many dynos, and with 100 apps. `python bench/idle_size.py [dynos] [seconds]`.
 
 RSS counts what several processes share once for each (as `ps` does); PSS counts it once for all; private is what ending the process frees.
 """
@@ -14,6 +14,7 @@ from stand import CHECKOUT, Copy, eventually, new_app, person_on, print_table, r
 
 KINDS = ("Rss", "Pss", "Private")
 SETTLE_S = 75  # boot times are over by then
+APPS = 100
 OWN = ("senryud", "agent", "router")
 
 
@@ -68,9 +69,9 @@ def parts(copy: Copy) -> dict[str, list[int]]:
     return {**found, "conmon": shims}
 
 
-def measured(copy: Copy, dynos: int, seconds: float) -> list[tuple[object, ...]]:
-    """Rows for one number of dynos."""
-    time.sleep(SETTLE_S)
+def measured(copy: Copy, what: str, seconds: float, settle_s: float = SETTLE_S) -> list[tuple[object, ...]]:
+    """Rows for one state of the platform."""
+    time.sleep(settle_s)
     there = parts(copy)
     before = {name: processor_s(pids) for name, pids in there.items()}
     time.sleep(seconds)
@@ -80,12 +81,12 @@ def measured(copy: Copy, dynos: int, seconds: float) -> list[tuple[object, ...]]
     for name, pids in there.items():
         memory = memory_kib(pids)
         percent = (processor_s(pids) - before[name]) / seconds * 100
-        rows.append((dynos, name, len(pids), *(f"{memory[kind] / 1024:.1f}" for kind in KINDS), f"{percent:.2f} %"))
+        rows.append((what, name, len(pids), *(f"{memory[kind] / 1024:.1f}" for kind in KINDS), f"{percent:.2f} %"))
         percent_in_all += percent
         if name in OWN:
             for kind in KINDS:
                 sums[kind] += memory[kind] / 1024
-    rows.append((dynos, "**senryud + agent + router**", "", *(f"**{sums[kind]:.1f}**" for kind in KINDS), f"{percent_in_all:.2f} %"))
+    rows.append((what, "**senryud + agent + router**", "", *(f"**{sums[kind]:.1f}**" for kind in KINDS), f"{percent_in_all:.2f} %"))
     return rows
 
 
@@ -95,11 +96,14 @@ def main(dynos: int, seconds: float) -> None:
     files["Procfile"] += "worker: sleep 1000000\n"
     with running_platform() as copy, person_on(copy) as person, new_app(person, files) as app:
         app.push()
-        rows += measured(copy, 1, seconds)
+        rows += measured(copy, "1 app, 1 dyno", seconds)
         app.senryu("ps:scale", f"worker={dynos - 1}")
         eventually(lambda: list(app.states().values()).count("up") == dynos, "all dynos", within_s=180)
-        rows += measured(copy, dynos, seconds)
-    head = ("dynos", "part", "processes", "RSS MiB", "PSS MiB", "private MiB", "CPU")
+        rows += measured(copy, f"1 app, {dynos} dynos", seconds)
+        for number in range(APPS - 1):
+            person.senryu("create", f"bench-{number}-{os.getpid()}", "--no-remote")
+        rows += measured(copy, f"{APPS} apps, {dynos} dynos", seconds, 10)
+    head = ("with", "part", "processes", "RSS MiB", "PSS MiB", "private MiB", "CPU")
     print_table(f"Idle for {seconds:.0f} s (target 120 MB RSS, 2 % CPU, 6 MB a dyno)", head, rows)
 
 
