@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
 
 import httpx
 
 from house import House
+from senryu.actions.browser_login import BrowserLogins
+from senryu.store.database import Database, Transaction
 
 _PASSWORD = "the analytical engine"
 
@@ -76,3 +81,22 @@ async def test_there_is_an_end_to_logins_under_way(house: House) -> None:
     assert answers[-1] == 429
     house.clock.advance(601)
     assert (await house.anyone().post("/auth", json={})).status_code == 201
+
+
+async def test_the_command_line_gets_its_token_only_once_it_is_good(house: House) -> None:
+    logins = BrowserLogins(house.clock)
+    id, _ = logins.begin("a laptop", "1.2.3.4")
+    seen: list[dict[str, str] | None] = []
+
+    class Slow:
+        @asynccontextmanager
+        async def transaction(self) -> AsyncIterator[Transaction]:
+            async with house.db.transaction() as tx:
+                yield tx
+                seen.append(await logins.outcome(id, 0.01))  # asked just before the commit
+
+    await logins.allow(id, house.owner.account, db=cast(Database, Slow()))
+    assert seen == [None]
+    outcome = await logins.outcome(id, 1)
+    assert outcome is not None
+    assert (await house.anyone(outcome["access_token"]).get("/account")).status_code == 200

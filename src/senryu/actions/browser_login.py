@@ -74,9 +74,8 @@ class BrowserLogins:
         login = self._login(id)
         login.is_answered.set()  # before waiting, so that two answers never make two tokens
         async with db.transaction() as tx:
-            _, login.access_token = await authorize(
-                account, tx, clock=self._clock, description=login.description, expires_in_s=_LASTS_S
-            )
+            _, token = await authorize(account, tx, clock=self._clock, description=login.description, expires_in_s=_LASTS_S)
+        login.access_token = token  # only now: whoever waits for it uses it at once
 
     def refuse(self, id: str) -> None:
         """Tells the command line that the person does not want it. Raises: NotFound."""
