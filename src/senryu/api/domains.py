@@ -15,6 +15,7 @@ from ..core.app import App
 from ..core.domain import Domain
 from ..core.errors import Invalid, NotFound
 from ..platform import Platform
+from ..store.database import Transaction
 from ..store.domains import list_domains
 from ..store.sni_endpoints import list_sni_endpoints
 from .auth import AppDep, CallerDep, PlatformDep
@@ -47,9 +48,11 @@ def shown(domain: Domain, app: App, platform: Platform, names: Mapping[UUID, str
 async def _all(app: App, platform: Platform) -> list[dict[str, Any]]:
     hostname = f"{app.name}.{platform.settings.domain}"
     own = Domain(uuid5(app.id, "domain"), app.id, hostname, app.created_at, app.updated_at)
-    async with platform.db.reading() as tx:
-        custom = await list_domains(tx, app.id)
-        names = {endpoint.id: endpoint.name for endpoint in await list_sni_endpoints(tx, app.id)}
+
+    async def read(tx: Transaction) -> tuple[list[Domain], dict[UUID, str]]:
+        return await list_domains(tx, app.id), {endpoint.id: endpoint.name for endpoint in await list_sni_endpoints(tx, app.id)}
+
+    custom, names = await platform.db.remembered(("domains", app.id), read)
     return [shown(own, app, platform, names, kind="heroku"), *(shown(domain, app, platform, names) for domain in custom)]
 
 

@@ -56,8 +56,7 @@ def _is_listed(dyno: Dyno, dynos: list[Dyno]) -> bool:
 @router.get("/apps/{app}/dynos")
 async def index(request: Request, app: AppDep, platform: PlatformDep) -> JSONResponse:
     """List."""
-    async with platform.db.reading() as tx:
-        dynos = await list_dynos(tx, app.id)
+    dynos = await platform.db.remembered(("dynos", app.id), lambda tx: list_dynos(tx, app.id))
     return listed(request, [shown(dyno, app) for dyno in dynos if _is_listed(dyno, dynos)], fields=("name", "id"))
 
 

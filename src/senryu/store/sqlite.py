@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Dialect, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -97,6 +97,8 @@ class SqliteConnections:
             try:
                 yield connection
                 connection.rollback()  # of a reader, or of what a commit left nothing of
+                if (driver := _driver(connection)).in_transaction:  # SQLAlchemy does not know of one without statements
+                    driver.rollback()
             except BaseException:
                 connection.invalidate()  # closes it, which undoes what it did
                 connection.close()
@@ -136,12 +138,16 @@ async def _begin(connection: Connection, statement: str) -> None:
     deadline = loop.time() + _PATIENCE_S
     while True:
         try:
-            connection.exec_driver_sql(statement)
+            _driver(connection).execute(statement).close()  # past SQLAlchemy, which takes longer over it than SQLite
             return
-        except OperationalError as failure:
-            if not getattr(failure.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY") or loop.time() > deadline:
-                raise
+        except sqlite3.OperationalError as failure:
+            if not failure.sqlite_errorname.startswith("SQLITE_BUSY") or loop.time() > deadline:
+                raise OperationalError(statement, None, failure) from failure
         await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 def _set_up(connection: Any, _record: Any) -> None:
