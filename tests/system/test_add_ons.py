@@ -44,7 +44,8 @@ def test_an_app_has_a_database_of_its_own_that_outlives_kills(platform: Copy, ma
     app, other = make_app(), make_app()
     app.push()
     other.push()
-    made = _api(app, "POST", f"/apps/{app.name}/addons", {"plan": "heroku-postgresql"})
+    assert "as DATABASE_URL" in app.senryu("addons:create", "heroku-postgresql:essential-0").stdout
+    [made] = json.loads(app.senryu("addons", "--json").stdout)
     assert made["config_vars"] == ["DATABASE_URL"]
     _asked(app, "CREATE TABLE pictures (name text); INSERT INTO pictures VALUES ('kite')")
     assert _asked(app, "SELECT name FROM pictures") == "kite"
@@ -67,8 +68,8 @@ def test_an_app_has_a_database_of_its_own_that_outlives_kills(platform: Copy, ma
     platform.await_health()
     assert _asked(app, "SELECT name FROM pictures") == "kite"
 
-    gone = _api(app, "DELETE", f"/apps/{app.name}/addons/{made['id']}", {"force": False})
-    assert gone["state"] == "deprovisioned"
+    app.senryu("addons:destroy", "DATABASE", "--confirm", app.name)
+    assert json.loads(app.senryu("addons", "--json").stdout) == []
     assert "DATABASE_URL" not in json.loads(app.senryu("config", "--json").stdout)
     assert not app.senryu("run", "--exit-code", "--", f"{_PSQL} '{url}' -Atc 'SELECT 1'", check=False).stdout.strip().endswith("1")
     _api(other, "DELETE", f"/apps/{other.name}/addons/{theirs['id']}", {"force": False})
