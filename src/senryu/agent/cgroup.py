@@ -84,8 +84,11 @@ class Cgroup:
 
 
 def adopt_shim(lot: Lot, pid: int) -> None:
-    """Moves a conmon out of the agent's own group, so that stopping the agent's service stops no dyno. Best effort."""
-    for hierarchy in (_ROOT, _ROOT / "systemd", _ROOT / "unified"):
+    """Moves a conmon out of the agent's own group, so that stopping the agent's service stops no dyno. Best effort.
+
+    Its processor time is the dynos', too: one that writes a flood of lines makes its conmon work, which must not outweigh the router.
+    """
+    for hierarchy in (_ROOT, _ROOT / "systemd", _ROOT / "unified", _ROOT / "cpu"):
         if not (hierarchy / "cgroup.procs").exists():
             continue
         group = hierarchy / lot.cgroup / _SHIMS
