@@ -62,6 +62,16 @@ async def _copy_output(dyno: Dyno, release: Release, output: OutputReader, strea
         await streams.append(release.id, b"".join(line.text + b"\n" for line in batch))
 
 
+async def _settle(app: App, release: Release, failure: str | None, db: Database, clock: Clock) -> bool:
+    """Whether the app is still there."""
+    status, now = ReleaseStatus.FAILED if failure else ReleaseStatus.SUCCEEDED, clock.now()
+    async with db.transaction() as tx:
+        is_known = await find_app(tx, app.id) is not None
+        await update_status(tx, release.id, status, now, failure=failure)
+        await note(tx, app, replace(release, status=status, updated_at=now), "update", now=now, by=release.user_id, was=release)
+    return is_known
+
+
 async def run_release_phase(
     app: App,
     release: Release,
@@ -100,12 +110,7 @@ async def run_release_phase(
         failure = problem.message
     except (Invalid, NotFound) as problem:
         failure = problem.message
-    status = ReleaseStatus.FAILED if failure else ReleaseStatus.SUCCEEDED
-    async with db.transaction() as tx:
-        is_known = await find_app(tx, app.id) is not None
-        await update_status(tx, release.id, status, clock.now(), failure=failure)
-        settled = replace(release, status=status, updated_at=clock.now())
-        await note(tx, app, settled, "update", now=clock.now(), by=release.user_id, was=release)
+    is_known = await _settle(app, release, failure, db, clock)
     await streams.finish(release.id)
     if not is_known:
         await streams.forget(release.id)  # the app was destroyed: nothing of it stays
