@@ -83,12 +83,14 @@ def test_what_the_kernel_refuses_is_raised_with_its_number() -> None:
 
 
 @pytest.fixture
-def listening() -> Iterator[Callable[[int, str], int]]:
+def listening() -> Iterator[Callable[..., int]]:
     """Binds a port and listens; gives the port."""
     with ExitStack() as stack:
 
-        def listen(family: int, address: str) -> int:
+        def listen(family: int, address: str, *, only_six: bool = False) -> int:
             bound = stack.enter_context(socket.socket(family))
+            if only_six:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             bound.bind((address, 0))
             bound.listen()
             return int(bound.getsockname()[1])
@@ -96,13 +98,14 @@ def listening() -> Iterator[Callable[[int, str], int]]:
         yield listen
 
 
-def test_the_kernel_tells_who_listens_for_whom(listening: Callable[[int, str], int]) -> None:
+def test_the_kernel_tells_who_listens_for_whom(listening: Callable[..., int]) -> None:
     asked = Listeners(os.getpid())
     try:
         assert asked.on(listening(socket.AF_INET, "127.0.0.1"), "10.64.0.5") is Listening.LOCALLY
         assert asked.on(listening(socket.AF_INET, "127.0.0.1"), "127.0.0.1") is Listening.YES
         assert asked.on(listening(socket.AF_INET, "0.0.0.0"), "10.64.0.5") is Listening.YES
         assert asked.on(listening(socket.AF_INET6, "::"), "10.64.0.5") is Listening.YES
+        assert asked.on(listening(socket.AF_INET6, "::", only_six=True), "10.64.0.5") is Listening.LOCALLY
         assert asked.on(listening(socket.AF_INET6, "::ffff:127.0.0.1"), "127.0.0.1") is Listening.YES
         with socket.create_connection(("127.0.0.1", listening(socket.AF_INET, "127.0.0.1"))) as connected:
             assert asked.on(connected.getsockname()[1], "127.0.0.1") is Listening.NOT

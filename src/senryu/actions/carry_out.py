@@ -63,8 +63,8 @@ async def carry_out(step: Step, app: App, wanted: Wanted, sizes: dict[str, Entry
                 await set_dyno(tx, dyno.id, drained_at=hands.clock.now())
         case Terminate(dyno):
             await _terminate(dyno, app, hands)
-        case Kill(dyno, reason):
-            await _kill(dyno, reason, app, hands)
+        case Kill():
+            await _kill(step, app, hands)
         case Forget(dyno):
             await forget(dyno, hands, app)
         case FailRelease():
@@ -134,9 +134,7 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
     await _say(app, dyno, hands, *texts)
     kept = {} if dyno.kind is DynoKind.FORMATION else {"expires_at": now + timedelta(seconds=ONE_OFF_KEPT_S)}
     async with hands.db.transaction() as tx:
-        await set_dyno(
-            tx, dyno.id, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code, crashes=crashes, **kept
-        )
+        await set_dyno(tx, dyno.id, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code, crashes=crashes, **kept)
         ended = replace(dyno, state=step.state, changed_at=now, exit_code=step.exit_code)
         await note(tx, app, ended, "update", now=now, was=dyno)
     # The release phase removes its own once it has read all of the output; what the log could not take waits until it is forgotten.
@@ -153,8 +151,10 @@ async def _terminate(dyno: Dyno, app: App, hands: Hands) -> None:
         await set_dyno(tx, dyno.id, stopped_at=hands.clock.now())
 
 
-async def _kill(dyno: Dyno, reason: str, app: App, hands: Hands) -> None:
-    await _say(app, dyno, hands, codes.R10 if reason == "R10" else codes.R12, "Stopping process with SIGKILL")
+async def _kill(step: Kill, app: App, hands: Hands) -> None:
+    dyno = step.dyno
+    hints = [codes.R10_HINT] if step.listens_locally else []
+    await _say(app, dyno, hands, codes.R10 if step.reason == "R10" else codes.R12, *hints, "Stopping process with SIGKILL")
     await hands.engine.signal(dyno.id, "KILL")
     async with hands.db.transaction() as tx:
         await set_dyno(tx, dyno.id, killed_at=hands.clock.now())

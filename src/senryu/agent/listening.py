@@ -25,6 +25,10 @@ _LISTEN = 10
 _REQUEST = struct.Struct("=BBBBI48x")
 # idiag_family, state, timer, retrans, then the address a socket is bound to: port (network order), peer's port, 16 bytes.
 _ANSWER = struct.Struct("!BxxxH2x16s")
+_ANSWER_BYTES = 72  # struct inet_diag_msg; attributes follow
+_ATTRIBUTE = struct.Struct("=HH")
+_V6ONLY = 11
+_NOBODYS = ipaddress.IPv6Address("::1")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -87,7 +91,18 @@ def _bound(answer: bytes) -> tuple[Address, int]:
     if family == socket.AF_INET:
         return ipaddress.IPv4Address(where[:4]), port
     six = ipaddress.IPv6Address(where)
+    if six.is_unspecified and _is_v6only(answer[_ANSWER_BYTES:]):
+        six = _NOBODYS  # a dyno's cable carries IPv4 only
     return six.ipv4_mapped or six, port
+
+
+def _is_v6only(attributes: bytes) -> bool:
+    while len(attributes) > _ATTRIBUTE.size:
+        length, kind = _ATTRIBUTE.unpack_from(attributes)
+        if kind == _V6ONLY:
+            return attributes[_ATTRIBUTE.size] == 1
+        attributes = attributes[max((length + 3) & ~3, _ATTRIBUTE.size) :]
+    return False
 
 
 def _inside(pid: int) -> Netlink:

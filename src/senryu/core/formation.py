@@ -78,10 +78,11 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """SIGKILL; `reason` R10 or R12."""
+    """SIGKILL; `reason` R10 or R12. `listens_locally`: it did bind its port, where nobody reaches it."""
 
     dyno: Dyno
     reason: str
+    listens_locally: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ def observed_step(dyno: Dyno, seen: ObservedDyno | None, now: datetime) -> Step 
         if dyno.type != "web" or dyno.kind is not DynoKind.FORMATION or seen.is_listening:
             return Become(dyno, DynoState.UP)
         if dyno.stopped_at is None and dyno.killed_at is None and _since(dyno.changed_at, now) >= limits.BOOT_TIMEOUT_S:
-            return Kill(dyno, "R10")
+            return Kill(dyno, "R10", listens_locally=seen.listens_locally)
     return None
 
 

@@ -1,0 +1,104 @@
+"""Dynos over days, in a moment: cycling, crash loops, ports bound where nobody comes, clocks that are set.
+
+Source: Dev Center, dyno-restarts, dynos#dyno-crash-restart-policy, error-codes; decisions/0012.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from itertools import pairwise
+from uuid import UUID
+
+from house import House, eventually
+from senryu.core import limits
+from senryu.core.dyno import Dyno, DynoState
+from senryu.core.formation import lives_for_s
+from senryu.engines.memory import Running
+
+STEP_S = 600.0
+CRASHES = 50
+BACK_OFF_S = [10.0, 20.0, 40.0, 80.0, 160.0] + [300.0] * (CRASHES - 6)  # after the first it is started again at once
+
+
+async def test_each_dyno_is_cycled_once_a_day_without_a_gap_and_not_all_at_once(house: House) -> None:
+    app = await house.create("daily")
+    await house.deploy("daily", "web: good\nworker: good")
+    await _scale(house, "daily", web=4, worker=2)
+    await house.settle("daily")
+    first = {dyno.id: dyno.created_at + timedelta(seconds=lives_for_s(dyno)) for dyno in await house.dynos("daily")}
+    assert all(limits.CYCLE_S <= lives_for_s(dyno) <= limits.CYCLE_S + limits.CYCLE_JITTER_S for dyno in await house.dynos("daily"))
+    house.clock.advance(limits.CYCLE_S - STEP_S)
+    counts = [0]
+    while counts[-1] < len(first):
+        house.clock.advance(STEP_S)
+        house.supervisor.wake(UUID(app["id"]))
+        due = {id for id, moment in first.items() if moment <= house.clock.now()}
+        await eventually(partial(_are_gone, house, "daily", due), f"the end of {len(due)}")
+        await house.settle("daily")
+        assert len(await house.serving("daily")) == 4
+        assert {dyno.id for dyno in await house.dynos("daily")} >= first.keys() - due
+        counts.append(len(due))
+    assert max(after - before for before, after in pairwise(counts)) < len(first)
+    assert sum(line.endswith("]: Cycling") for line in await house.log_of(app["id"])) == len(first)
+
+
+async def _are_gone(house: House, app: str, ids: set[UUID]) -> bool:
+    return not ids & {dyno.id for dyno in await house.dynos(app)}
+
+
+async def test_fifty_crashes_in_a_row_back_off_beside_a_dyno_that_serves_until_a_release_ends_it(house: House) -> None:
+    app = await house.create("looping")
+
+    async def crash(dyno: Running) -> int:
+        return 0
+
+    house.engine.programs["crash"] = crash
+    await house.deploy("looping", "web: good\nworker: crash")
+    await _scale(house, "looping", worker=1)
+    for crashes, back_off_s in enumerate(BACK_OFF_S, 2):
+        crashed = await eventually(partial(_crashed, house, "looping", crashes), f"crash {crashes}")
+        house.clock.advance(back_off_s - 1)
+        house.supervisor.wake(UUID(app["id"]))
+        assert [dyno.id for dyno in await house.dynos("looping") if dyno.type == "worker"] == [crashed.id]
+        house.clock.advance(1.1)
+        house.supervisor.wake(UUID(app["id"]))
+    assert len(await house.serving("looping")) == 1
+    await house.set("looping", A="b")
+    await eventually(partial(_crashed, house, "looping", 2), "crashes counted anew")
+
+
+async def test_a_web_dyno_that_binds_its_loopback_only_is_told_what_to_do(house: House) -> None:
+    app = await house.create("shy")
+
+    async def shy(dyno: Running) -> int:
+        dyno.listen(locally=True)
+        await dyno.ended.wait()
+        return dyno.exit_status or 0
+
+    house.engine.programs["shy"] = shy
+    await house.start_build("shy", {"Procfile": "web: shy"})
+    await eventually(lambda: any(dyno.listens_locally for dyno in house.engine.running.values()))
+    house.clock.advance(limits.BOOT_TIMEOUT_S + 1)
+    house.supervisor.wake(UUID(app["id"]))
+    await eventually(lambda: _says(house, app["id"], "Stopping process with SIGKILL"))
+    log = await house.log_of(app["id"])
+    at = next(place for place, line in enumerate(log) if "Error R10 (Boot timeout)" in line)
+    assert log[at + 1].startswith("heroku[web.1]: The process listens on $PORT on its loopback only")
+    assert log[at + 2] == "heroku[web.1]: Stopping process with SIGKILL"
+
+
+async def _scale(house: House, app: str, **quantities: int) -> None:
+    updates = [{"type": kind, "quantity": quantity} for kind, quantity in quantities.items()]
+    answer = await house.client.patch(f"/apps/{app}/formation", json={"updates": updates})
+    assert answer.status_code == 200, answer.text
+
+
+async def _crashed(house: House, app: str, crashes: int) -> Dyno | None:
+    """The worker after so many crashes in a row."""
+    dynos = [dyno for dyno in await house.dynos(app) if dyno.type == "worker"]
+    return next((dyno for dyno in dynos if dyno.state is DynoState.CRASHED and dyno.crashes == crashes), None)
+
+
+async def _says(house: House, app_id: str, text: str) -> bool:
+    return any(text in line for line in await house.log_of(app_id))
