@@ -96,15 +96,25 @@ runsvdir_pid() {
 
 is_healthy() { curl -fsS -m 10 "$SENRYU_URL/senryu/health" >/dev/null 2>&1; }
 
+# A newer HAProxy package takes over from the running one: the master becomes the new program and keeps the ports.
+renew_router() {
+  local pid; pid=$(cat "$SENRYU_HOME/services/router/supervise/pid" 2>/dev/null) || return 0
+  case $(readlink "/proc/$pid/exe" 2>/dev/null) in
+    *' (deleted)') say "Replacing the router with the installed HAProxy (nothing is refused)"; sv 2 "$SENRYU_HOME/services/router" >/dev/null || true ;;
+  esac
+}
+
 start_platform() {
   "$venv/bin/senryud" install --runit >/dev/null || fail "The services could not be written below $SENRYU_HOME."
   if runsvdir_pid >/dev/null; then
     if [ -n "${program_changed:-}" ]; then
       say "Restarting the platform with the new program (apps keep serving)"
+      # The router is not restarted: senryud has it start anew from its files, without closing a port, when these have changed.
       for service in agent senryud; do sv -w 30 restart "$SENRYU_HOME/services/$service" >/dev/null || true; done
     else
       say "Platform: running"
     fi
+    renew_router
   else
     local port
     for port in "$SENRYU_PORT" "$SENRYU_TLS_PORT" "${SENRYU_RENDEZVOUS_PORT:-$((SENRYU_TLS_PORT + 1000))}"; do

@@ -32,7 +32,7 @@ def _texts(commands: list[Command]) -> list[str]:
 
 def test_a_new_app_gets_its_dynos_before_its_hosts() -> None:
     assert _texts(apply_commands(EMPTY, ROUTE, SETTINGS)) == [
-        f"add server be_0001/web.1:{NEW} 10.0.0.2:5000 maxconn 7",
+        f"add server be_0001/web.1:{NEW} 10.0.0.2:5000 maxconn 7 pool-max-conn 100 pool-purge-delay 500ms sni var(txn.fresh)",
         f"enable server be_0001/web.1:{NEW}",
         f"add map /h/router/apps.map be_0001 serve:{APP}:shop",
         "add map /h/router/hosts.map shop.localhost be_0001",
@@ -41,7 +41,7 @@ def test_a_new_app_gets_its_dynos_before_its_hosts() -> None:
 
 def test_a_new_dyno_takes_requests_before_the_old_one_leaves() -> None:
     assert _texts(apply_commands(SERVING_OLD, ROUTE, SETTINGS)) == [
-        f"add server be_0001/web.1:{NEW} 10.0.0.2:5000 maxconn 7",
+        f"add server be_0001/web.1:{NEW} 10.0.0.2:5000 maxconn 7 pool-max-conn 100 pool-purge-delay 500ms sni var(txn.fresh)",
         f"enable server be_0001/web.1:{NEW}",
         f"set server be_0001/web.1:{OLD} state maint",
         f"del server be_0001/web.1:{OLD}",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
 from senryu.core.errors import Invalid
 from senryu.core.route import Route, is_host
 from senryu.routers.haproxy import pages
+from senryu.routers.haproxy.config import server_words
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import App, Live, Server, app_value, server_of
 
@@ -97,7 +98,8 @@ def _arrive(slot: str, wanted: Server, present: Server | None, settings: RouterS
     state = Command(f"set server {name} state {'drain' if wanted.is_draining else 'ready'}")
     if present is None:
         # Not with the keyword `enabled`: 2.6 then says the server is up and gives it nothing.
-        added = Command(f"add server {name} {wanted.address} maxconn {settings.dyno_requests}", ("New server registered.",))
+        present_as = server_words(replace(wanted, is_draining=False), settings)
+        added = Command(f"add server {name} {present_as}", ("New server registered.",))
         return [added, Command(f"enable server {name}"), *([state] if wanted.is_draining else [])]
     if present == wanted:
         return []

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from senryu.routers.haproxy import certificate_files
-from senryu.routers.haproxy.config import config_text
+from senryu.routers.haproxy.config import config_stamp, config_text
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import Live, Server, app_value, map_text
 from senryu.routers.haproxy.tls import ensure_certificates, names_for
 from senryu.routers.haproxy.whole import SHARED_FILE, write_whole
 
+_HOLD = Path(__file__).parent / "hold.lua"
 _SHARED_FOLDER = 0o2770  # senryud and HAProxy are different users of one group
 _BACKEND = re.compile(r"backend (be_[0-9]+) ")
-_SERVER = re.compile(r"  server (\S+) (\S+) maxconn [0-9]+( weight 0)?$")
+_SERVER = re.compile(r"  server (\S+) (\S+) maxconn [0-9]+( .*?)?( weight 0)?$")
 
 
 def write_start_files(settings: RouterSettings) -> None:
@@ -31,13 +32,18 @@ def write_start_files(settings: RouterSettings) -> None:
     ensure_certificates(settings.tls, names_for(settings.domain, hosts))
     old = settings.config.read_text() if settings.config.exists() else ""
     slots = max(settings.slots, len(_BACKEND.findall(old)))
-    write_whole(settings.config, config_text(settings, slots, servers_in(old)))
-    write_whole(settings.hold, (Path(__file__).parent / "hold.lua").read_text())
+    write_whole(settings.config, config_text(settings, slots, servers_in(old), stamp(settings)))
+    write_whole(settings.hold, _HOLD.read_text())
     certificate_files.prepare(settings)
     for file in (settings.hosts, settings.apps, settings.challenges, settings.error_pages, settings.maintenance_pages, settings.log):
         if not file.exists():
             file.touch(mode=SHARED_FILE)
             file.chmod(SHARED_FILE)
+
+
+def stamp(settings: RouterSettings) -> str:
+    """What says whether a HAProxy was started from files that this version writes for these settings."""
+    return config_stamp(settings, _HOLD.read_text())
 
 
 def _share(folder: Path) -> None:
@@ -49,7 +55,7 @@ def _share(folder: Path) -> None:
 
 def save(settings: RouterSettings, live: Live, slots: int) -> None:
     """Writes what is routed now, so that HAProxy would start with it. The configuration goes first: hosts name its slots. Blocks."""
-    write_whole(settings.config, config_text(settings, slots, live.servers))
+    write_whole(settings.config, config_text(settings, slots, live.servers, stamp(settings)))
     write_whole(settings.error_pages, map_text(live.error_pages.items()))
     write_whole(settings.maintenance_pages, map_text(live.maintenance_pages.items()))
     write_whole(settings.apps, map_text((slot, app_value(app)) for slot, app in live.apps.items()))
@@ -65,5 +71,5 @@ def servers_in(config: str) -> Mapping[str, tuple[Server, ...]]:
             named = _BACKEND.match(line)
             slot = named[1] if named else ""
         elif slot and (server := _SERVER.match(line)):
-            found.setdefault(slot, []).append(Server(server[1], server[2], is_draining=server[3] is not None))
+            found.setdefault(slot, []).append(Server(server[1], server[2], is_draining=server[4] is not None))
     return {slot: tuple(servers) for slot, servers in found.items()}

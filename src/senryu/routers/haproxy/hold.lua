@@ -3,12 +3,15 @@
 -- `await_platform` does the same for requests to the platform itself: connecting to a Unix socket fails at once, and HAProxy's retries
 -- would all be used up in that instant.
 -- Environment: SENRYU_APPS_MAP, the map of apps by slot; SENRYU_HOLD_MS, the longest wait;
+-- SENRYU_FIRST_BYTE_MS, that for a response; SENRYU_ERROR_PAGE, with BODY for SENRYU_ERROR_TEXT or the app's own of SENRYU_ERROR_PAGES_MAP;
 -- SENRYU_PLATFORM and SENRYU_PLATFORM_MS, the platform's socket and the longest wait for it.
 local LOOK_EVERY_MS = 50
 local HOLD_MS = tonumber(os.getenv("SENRYU_HOLD_MS"))
+local FIRST_BYTE_MS = tonumber(os.getenv("SENRYU_FIRST_BYTE_MS"))
 local PLATFORM_MS = tonumber(os.getenv("SENRYU_PLATFORM_MS"))
 local platform = os.getenv("SENRYU_PLATFORM")
 local apps = Map.new(os.getenv("SENRYU_APPS_MAP"), Map._str)
+local error_pages = Map.new(os.getenv("SENRYU_ERROR_PAGES_MAP"), Map._str)
 
 local function now_ms()
   local now = core.now()
@@ -51,4 +54,31 @@ core.register_action("await_platform", { "http-req" }, function(txn)
     end
     core.msleep(LOOK_EVERY_MS)
   until now_ms() >= until_ms
+end)
+
+-- Waits for the first byte of the response to a request that may be sent again. HAProxy 2.6 sends nothing again when a dyno closes while its
+-- own tcp-response rules wait: it has then closed towards the visitor too. It has not while Lua waits. Whatever wakes this up is for the
+-- rules behind it to judge: an answer, one that is no HTTP, an end, the time.
+core.register_action("watch", { "tcp-res" }, function(txn)
+  local is_waiting = txn:get_var("txn.watched") ~= 1 and not txn.f:status() and txn.res:may_recv()
+  txn:set_var("txn.watched", is_waiting) -- as 1 or 0
+  return is_waiting and act.YIELD or act.CONTINUE
+end)
+
+-- No byte came: the dyno closed (H13), or the time is up (H12). HAProxy's own way closes the connection of a visitor who was answered before
+-- without a page and without a line in the log. It is left to HAProxy to send once more what only reads, and to wait for a body that streams.
+core.register_action("answer", { "tcp-res" }, function(txn)
+  local is_late = now_ms() - txn:get_var("txn.since") >= FIRST_BYTE_MS
+  if txn:get_var("txn.plain") and not txn:get_var("txn.again") and not is_late then
+    txn:set_var("txn.fresh", txn:get_var("txn.id")) -- not over another connection that is just ending
+    return act.CONTINUE
+  elseif is_late and txn:get_var("txn.streams") then
+    return act.CONTINUE
+  end
+  txn:set_var("txn.code", is_late and "H12" or "H13")
+  local text = error_pages:lookup(txn:get_var("txn.slot")) or os.getenv("SENRYU_ERROR_TEXT")
+  local before, after = string.match(os.getenv("SENRYU_ERROR_PAGE"), "^(.*)BODY(.*)$")
+  local reply = txn:reply{ status = 503, body = before .. text .. after }
+  reply:add_header("content-type", "text/html;charset=utf-8")
+  txn:done(reply)
 end)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
@@ -18,6 +18,7 @@ import structlog
 from senryu.core.errors import PlatformError, Unavailable
 from senryu.core.route import RequestLine, Route, Router, check_challenge
 from senryu.routers.haproxy import certificate_files, certificates, changes, files
+from senryu.routers.haproxy.config import STAMP_VARIABLE
 from senryu.routers.haproxy.live import ASK_BUSY, busy_slots, live_from, questions, requests_on, rows, slot_with
 from senryu.routers.haproxy.requests import request_lines
 from senryu.routers.haproxy.runtime import ask, reload
@@ -48,7 +49,7 @@ class HAProxyRouter(Router):
         self._settings = settings
         self._turn = asyncio.Lock()  # one change at a time: each is worked out from what is routed before it
         self._changed = asyncio.Event()
-        self._is_saved = True
+        self._unsaved: dict[UUID, Route | None] = {}  # changes that HAProxy would forget if it died now; None: removed
         self._tasks: asyncio.TaskGroup | None = None
         self._chore: asyncio.Task[None] | None = None
 
@@ -62,19 +63,19 @@ class HAProxyRouter(Router):
         if self._tasks is not None and self._chore is not None:
             self._chore.cancel()
             await self._tasks.__aexit__(kind, error, trace)
-        if not self._is_saved:
+        if self._unsaved:
             with contextlib.suppress(Unavailable):
                 await self._save()
 
     async def apply(self, route: Route) -> None:
         try:
-            await self._change(route.app_id, lambda live: changes.apply_commands(live, route, self._settings))
+            await self._change(route.app_id, route)
         except changes.NoSlotLeft:
             await self._grow()
-            await self._change(route.app_id, lambda live: changes.apply_commands(live, route, self._settings))
+            await self._change(route.app_id, route)
 
     async def remove(self, app_id: UUID) -> None:
-        await self._change(app_id, lambda live: changes.remove_commands(live, app_id, self._settings))
+        await self._change(app_id, None)
 
     async def routes(self) -> list[Route]:
         return routes_of(await self._live())
@@ -117,18 +118,22 @@ class HAProxyRouter(Router):
     async def _live(self) -> Live:
         return live_from(await ask(self._settings.socket, questions(self._settings)))
 
-    async def _change(self, app_id: UUID, commands_for: Callable[[Live], list[changes.Command]]) -> None:
+    async def _change(self, app_id: UUID, route: Route | None) -> None:
         async with self._turn:
-            live = await self._live()
-            if live.slot_of(app_id) is None:
-                [answer] = await ask(self._settings.socket, [ASK_BUSY])
-                live = replace(live, busy=busy_slots(answer))
-            commands = commands_for(live)
-            if not commands:
-                return
-            self._is_saved = False
-            self._changed.set()
-            await self._carry_out(commands)
+            commands = await self._commands(await self._live(), app_id, route)
+            if commands:
+                self._unsaved[app_id] = route
+                self._changed.set()
+                await self._carry_out(commands)
+
+    async def _commands(self, live: Live, app_id: UUID, route: Route | None) -> list[changes.Command]:
+        """What is to be said so that an app is routed so, or not at all."""
+        if route is None:
+            return changes.remove_commands(live, app_id, self._settings)
+        if live.slot_of(app_id) is None:
+            [answer] = await ask(self._settings.socket, [ASK_BUSY])
+            live = replace(live, busy=busy_slots(answer))
+        return changes.apply_commands(live, route, self._settings)
 
     async def _carry_out(self, commands: list[changes.Command]) -> None:
         answers = await ask(self._settings.socket, [command.text for command in commands])
@@ -138,31 +143,36 @@ class HAProxyRouter(Router):
                 raise Unavailable("The router refused a change; it will be tried again.")
 
     async def _save(self) -> None:
+        """Writes what is routed; before, says again what HAProxy has forgotten because it died before it was written."""
         async with self._turn:
             live = await self._live()
-            self._is_saved = True
-            try:
-                await _to_the_end(files.save, self._settings, live, len(live.slots))
-            except OSError:  # a full disk: again at the next look
-                self._is_saved = False
-                raise
+            for app_id, route in self._unsaved.items():
+                if commands := await self._commands(live, app_id, route):
+                    await self._carry_out(commands)
+                    live = await self._live()
+            await _to_the_end(files.save, self._settings, live, len(live.slots))
+            self._unsaved.clear()
 
     async def _keep_files(self) -> None:
         """Saves soon after a change, deletes dynos whose last request has ended, and keeps the certificate good."""
+        is_current = False
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TIDY_EVERY_S):  # not wait_for: it may lose a cancellation
+                async with asyncio.timeout(_SAVE_AFTER_S if self._unsaved else _TIDY_EVERY_S):  # not wait_for: it may lose a cancellation
                     await self._changed.wait()
             await asyncio.sleep(_SAVE_AFTER_S)
             self._changed.clear()
             try:
-                if not self._is_saved:
+                if not is_current:
+                    await self._bring_up_to_date()
+                    is_current = True
+                if self._unsaved:
                     await self._save()
                 async with self._turn:
                     live = await self._live()
                     await self._carry_out(changes.tidy_commands(live))
                 await self._renew_certificate(live)
-            except (PlatformError, OSError) as error:
+            except (PlatformError, OSError, changes.NoSlotLeft) as error:
                 await log.awarning("router_not_saved", error=str(error))
 
     async def _renew_certificate(self, live: Live) -> None:
@@ -173,23 +183,45 @@ class HAProxyRouter(Router):
             path = settings.certificates / "default.pem"
             await certificates.exchange(settings, path, await asyncio.to_thread(path.read_text))
 
+    async def _bring_up_to_date(self) -> None:
+        """Has a HAProxy that was started by another version of the platform, or with other settings, start anew from files of this one."""
+        wanted = files.stamp(self._settings)
+        if await self._stamp() == wanted:
+            return
+        async with self._turn:
+            live = await self._live()
+            await _to_the_end(files.save, self._settings, live, max(self._settings.slots, len(live.slots)))
+            await _to_the_end(files.write_start_files, self._settings)
+            await self._reload(lambda: self._is(wanted))
+
     async def _grow(self) -> None:
-        """Doubles the slots: new files, then a seamless reload. Old connections end in the old process in their own time."""
+        """Doubles the slots."""
         async with self._turn:
             live = await self._live()
             wanted = 2 * len(live.slots)
             await _to_the_end(files.save, self._settings, live, wanted)
-            await reload(self._settings.master_socket)
-            for _ in range(round(_RELOAD_TIMEOUT_S / _SAVE_AFTER_S)):
-                await asyncio.sleep(_SAVE_AFTER_S)
-                if await self._has_slots(wanted):
+            await self._reload(lambda: self._has_slots(wanted))
+
+    async def _reload(self, is_done: Callable[[], Awaitable[bool]]) -> None:
+        """A seamless one: the new process takes the ports over, old connections end in the old process in their own time."""
+        await reload(self._settings.master_socket)
+        for _ in range(round(_RELOAD_TIMEOUT_S / _SAVE_AFTER_S)):
+            await asyncio.sleep(_SAVE_AFTER_S)
+            with contextlib.suppress(Unavailable):
+                if await is_done():
                     return
-        raise Unavailable("The router did not make room for more apps; look at its error output.")
+        raise Unavailable("The router did not start anew from its files; look at its error output.")
 
     async def _has_slots(self, count: int) -> bool:
-        with contextlib.suppress(Unavailable):
-            return len((await self._live()).slots) >= count
-        return False
+        return len((await self._live()).slots) >= count
+
+    async def _is(self, stamp: str) -> bool:
+        return await self._stamp() == stamp
+
+    async def _stamp(self) -> str:
+        """Which configuration the running HAProxy was started from."""
+        [answer] = await ask(self._settings.socket, [f"show env {STAMP_VARIABLE}"])
+        return answer.strip().removeprefix(f"{STAMP_VARIABLE}=")
 
 
 async def _to_the_end(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,0 +1,122 @@
+"""HAProxy replaced and killed under load: on the real program."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from senryu.core.route import Route, RouteMode
+from senryu.routers.haproxy import HAProxyRouter
+from senryu.routers.haproxy.config import STAMP_VARIABLE
+from senryu.routers.haproxy.runtime import ask
+
+from .conftest import Dynos
+from .rig import Rig, answer, lines_of, route, running_haproxy, until
+
+pytestmark = pytest.mark.system
+Started = tuple[Rig, HAProxyRouter]
+
+
+@asynccontextmanager
+async def visitors(rig: Rig, app: Route) -> AsyncIterator[Counter[str]]:
+    """A steady rate of short visits, each over a connection of its own and over kept ones; what became of them is counted."""
+    seen: Counter[str] = Counter()
+    is_over = asyncio.Event()
+
+    async def visit(method: str, keeps: bool) -> None:
+        limits = httpx.Limits(max_keepalive_connections=None if keeps else 0)
+        headers = {"Host": app.hosts[0]}
+        async with httpx.AsyncClient(trust_env=False, base_url=rig.url, headers=headers, timeout=20, limits=limits) as client:
+            while not is_over.is_set():
+                try:
+                    seen[str((await client.request(method, "/")).status_code)] += 1
+                except httpx.HTTPError as error:
+                    seen[repr(error)] += 1
+                await asyncio.sleep(0.02)
+
+    tasks = [asyncio.create_task(visit(method, keeps)) for method in ("GET", "POST") for keeps in (False, True)]
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        await asyncio.gather(*tasks)
+
+
+async def test_haproxy_replaced_under_load_refuses_nobody_and_ends_what_it_began(haproxy: Started, dynos: Dynos) -> None:
+    rig, router = haproxy
+    release = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+        await release.wait()
+        writer.write(b"cd")
+
+    await router.apply(app := route(await dynos(answer())))
+    await router.apply(long := route(await dynos(slow)))
+    await asyncio.sleep(0.5)  # written by then; a change that is not is another test
+    begun = asyncio.create_task(rig.get(long.hosts[0]))
+    async with visitors(rig, app) as seen:
+        for _ in range(3):
+            before, count = rig.worker_ids(), seen["200"]
+            assert rig.process is not None
+            rig.process.send_signal(signal.SIGUSR2)
+
+            async def is_replaced(before: list[int] = before, count: int = count) -> bool:
+                return not set(rig.worker_ids()) <= set(before) and seen["200"] > count + 40
+
+            await until(is_replaced)
+    release.set()
+    assert (await begun).text == "abcd"
+    assert set(seen) == {"200"} and seen["200"] > 120, seen
+
+
+async def test_a_router_of_another_version_is_replaced_with_its_routes(dynos: Dynos) -> None:
+    async with running_haproxy() as (rig, router):
+        app = route(await dynos(answer()))
+        await router.apply(app)
+        await router.__aexit__(None, None, None)
+        rig.stop()
+        text = rig.settings.config.read_text()
+        rig.settings.config.write_text(re.sub(rf"{STAMP_VARIABLE} \S+", f"{STAMP_VARIABLE} older", text))
+        await rig.start()
+        before = rig.worker_ids()
+        async with visitors(rig, app) as seen, HAProxyRouter(rig.settings) as newer:
+
+            async def is_replaced() -> bool:
+                [answer] = await ask(rig.settings.socket, [f"show env {STAMP_VARIABLE}"])
+                return "older" not in answer and "=" in answer
+
+            await until(is_replaced)
+            assert await newer.routes() == [app]
+            await newer.apply(second := route(await dynos(answer())))
+            assert (await rig.get(second.hosts[0])).status_code == 200
+        assert set(seen) == {"200"} and not set(rig.worker_ids()) <= set(before)
+
+
+async def test_haproxy_killed_at_once_after_a_change_comes_back_with_it(haproxy: Started, dynos: Dynos) -> None:
+    rig, router = haproxy
+    first, second = await dynos(answer(b"first")), await dynos(answer(b"second"))
+    await router.apply(app := route(first))
+    await router.apply(gone := route(first))
+    await asyncio.sleep(0.5)
+    await router.apply(replace(app, targets=(second.target(),)))
+    await router.remove(gone.app_id)
+    await router.apply(new := route(mode=RouteMode.STOPPED))
+    rig.stop(kill=True)
+    await rig.start()
+
+    async def is_back() -> bool:
+        texts = [(await rig.get(which.hosts[0])).text for which in (app, gone, new)]
+        return texts[0] == "second" and "No such app" in texts[1] and "Application error" in texts[2]
+
+    await until(is_back)
+    assert {seen.app_id for seen in await router.routes()} == {app.app_id, new.app_id}
+    assert (await lines_of(router, new.app_id))[-1].code == "H14"
