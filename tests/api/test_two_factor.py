@@ -78,6 +78,13 @@ async def test_a_login_takes_the_code_once_the_factor_is_enabled_and_not_before(
     assert (await me.get("/account")).status_code == 200, "tokens there are go on"
 
 
+async def test_a_client_may_ask_again_with_the_code_under_the_same_request_id(house: House, me: httpx.AsyncClient) -> None:
+    phone = await enabled(house, me)
+    same = {"Request-Id": "one"}
+    assert (await log_in(house, **same)).status_code == 403
+    assert (await log_in(house, phone.next(), **same)).status_code == 201
+
+
 async def test_a_code_is_worth_nothing_the_second_time_nor_one_before_it(house: House, me: httpx.AsyncClient) -> None:
     phone = await enabled(house, me)
     earlier, code = phone.code(), phone.next()

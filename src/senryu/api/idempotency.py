@@ -25,6 +25,7 @@ from ..core.limits import (
     IDEMPOTENT_ANSWERS_MAX,
     REQUEST_HEADER_LINE_MAX_BYTES,
 )
+from ..core.two_factor import HEADER
 from ..platform import Platform
 from ..store.database import BEFORE_COMMIT, Transaction
 from ..store.idempotent_answers import KeptAnswer, find_answer, keep_answer, mark_begun, prune_answers
@@ -117,7 +118,9 @@ class Idempotency:
             await self._app(scope, receive, send)
             return
         platform: Platform = scope["app"].state.platform
-        parts = (scope["method"].encode(), scope["raw_path"] + b"?" + scope["query_string"], authorization.encode(), request_id.encode())
+        where = scope["raw_path"] + b"?" + scope["query_string"]
+        given = (authorization, request_id, headers.get(HEADER, ""))  # a code makes another request of it
+        parts = (scope["method"].encode(), where, *(each.encode() for each in given))
         key = hmac.digest(platform.signing_key, b"\0".join((*parts, hashlib.sha256(body).digest())), "sha256").hex()
         await self._once(key, platform, scope, receive, send)
 
