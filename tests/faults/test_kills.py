@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import time
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -37,10 +38,12 @@ def test_apps_answer_through_kills_and_everything_is_put_right(platform: Copy, m
             push = app.pushing()
             time.sleep(chance.uniform(0.0, 2.0))
             victims = VICTIMS[number % len(VICTIMS)]
-            began = time.monotonic()
+            began, workers = time.monotonic(), _children(platform.pid("router"))
             for victim in victims:
                 platform.kill(victim)
             if "router" in victims:
+                # The worker answers on for a moment before it sees that its master is dead.
+                eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "the end of the old HAProxy")  # noqa: B023
                 eventually(lambda: app.visit().status == 200, "an answer after the router's death")
                 unrouted.append((began, time.monotonic()))
             platform.await_health()
@@ -56,6 +59,10 @@ def test_apps_answer_through_kills_and_everything_is_put_right(platform: Copy, m
     print(f"settled after {median(settled_s):.2f} s (median), {max(settled_s):.2f} s (most)")
     assert not bad, traffic.told(bad)
     assert "after all" in app.visit().text and "Released v" in final
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _patience_s() -> float:

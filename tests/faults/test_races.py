@@ -83,8 +83,7 @@ def _is_a_serial_order(app: App, releases: list[dict[str, object]], before: int)
 
 def _slug(release: dict[str, object]) -> str:
     slug = release["slug"]
-    assert isinstance(slug, dict)
-    return str(slug["id"])
+    return str(slug["id"]) if isinstance(slug, dict) else ""
 
 
 def _config(app: App, version: int) -> dict[str, str]:
