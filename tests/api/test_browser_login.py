@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
 
 import httpx
+import pytest
 
 from house import House
 from senryu.actions.browser_login import BrowserLogins
-from senryu.store.database import Database, Transaction
+from senryu.store.database import Transaction
 
 _PASSWORD = "the analytical engine"
 
@@ -83,20 +83,23 @@ async def test_there_is_an_end_to_logins_under_way(house: House) -> None:
     assert (await house.anyone().post("/auth", json={})).status_code == 201
 
 
-async def test_the_command_line_gets_its_token_only_once_it_is_good(house: House) -> None:
-    logins = BrowserLogins(house.clock)
-    id, _ = logins.begin("a laptop", "1.2.3.4")
-    seen: list[dict[str, str] | None] = []
+async def test_a_login_is_told_of_only_when_its_token_is_stored(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    logins: BrowserLogins = house.api.state.logins
+    id, _ = logins.begin("Command line", "127.0.0.1")
+    begin, stored = house.db.transaction, asyncio.Event()
 
-    class Slow:
-        @asynccontextmanager
-        async def transaction(self) -> AsyncIterator[Transaction]:
-            async with house.db.transaction() as tx:
-                yield tx
-                seen.append(await logins.outcome(id, 0.01))  # asked just before the commit
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[Transaction]:
+        async with begin() as tx:
+            yield tx
+            await stored.wait()
 
-    await logins.allow(id, house.owner.account, db=cast(Database, Slow()))
-    assert seen == [None]
-    outcome = await logins.outcome(id, 1)
+    monkeypatch.setattr(house.db, "transaction", slow)
+    allowing = asyncio.create_task(logins.allow(id, house.owner.account, db=house.db))
+    for _ in range(5):
+        assert await logins.outcome(id, 0.02) is None
+    stored.set()
+    await allowing
+    outcome = await logins.outcome(id, 5)
     assert outcome is not None
     assert (await house.anyone(outcome["access_token"]).get("/account")).status_code == 200

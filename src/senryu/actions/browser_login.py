@@ -75,7 +75,7 @@ class BrowserLogins:
         login.is_answered.set()  # before waiting, so that two answers never make two tokens
         async with db.transaction() as tx:
             _, token = await authorize(account, tx, clock=self._clock, description=login.description, expires_in_s=_LASTS_S)
-        login.access_token = token  # only now: whoever waits for it uses it at once
+        login.access_token = token  # not before it is committed: the command line uses it at once
 
     def refuse(self, id: str) -> None:
         """Tells the command line that the person does not want it. Raises: NotFound."""
