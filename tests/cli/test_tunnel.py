@@ -13,7 +13,7 @@ import pytest
 from authorities.rig import certificate
 from senryu.cli.failure import Failure
 from senryu.cli.platform_api import tls_context
-from senryu.cli.platform_url import PlatformUrl
+from senryu.cli.platform_url import PlatformUrl, git_machines
 from senryu.cli.tunnel import Tunnel, open_tunnel
 
 
@@ -77,3 +77,14 @@ def test_both_ports_lead_there_and_the_handshake_is_the_platforms_own(platform: 
     with Tunnel(url, url.port) as again:
         assert (again.port, again.rendezvous_port) == (tunnel.port, tunnel.rendezvous_port)
     assert (home / f".config/senryu/127.0.0.1-{url.port}/tunnel.json").is_file()
+
+
+def test_remotes_that_the_official_client_made_through_a_tunnel_are_known(home: Path) -> None:
+    url = PlatformUrl("https://api.platform.example.com")
+    assert ("https", "localhost", 8999) not in git_machines(url)
+    folder = home / ".config/senryu/api.platform.example.com"
+    folder.mkdir(parents=True)
+    (folder / "tunnel.json").write_text('{"port": 8999, "rendezvous_port": 9999}')
+    assert {("https", "localhost", 8999), ("https", "api.platform.example.com", 443)} <= git_machines(url)
+    (folder / "tunnel.json").write_text("[]")
+    assert ("https", "localhost", 8999) not in git_machines(url)

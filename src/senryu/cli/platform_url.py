@@ -54,10 +54,16 @@ def platform_url() -> PlatformUrl:
 
 
 def git_machines(url: PlatformUrl) -> set[tuple[str, str, int]]:
-    """(scheme, host, port) of every git remote that belongs to the platform: its own address and its TLS door."""
+    """(scheme, host, port) of every git remote that belongs to the platform: its own address, its TLS door, its tunnel's end here."""
     tls_port = os.environ.get("SENRYU_TLS_PORT", "")
     ports = {int(tls_port)} if tls_port.isascii() and tls_port.isdigit() else {8443, 443}
-    return {(url.scheme, url.host, url.port)} | {("https", url.host, port) for port in ports}
+    found = {(url.scheme, url.host, url.port)} | {("https", url.host, port) for port in ports}
+    if url.host not in ("localhost", "127.0.0.1"):
+        from senryu.cli.tunnel import remembered_ports
+
+        tunnel = remembered_ports(url)
+        found |= {("https", "localhost", tunnel[0])} if tunnel else set()
+    return found
 
 
 def connect(host: str, port: int, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:

@@ -146,12 +146,17 @@ def folder_of(url: PlatformUrl) -> Path:
     return Path(root) / "senryu" / url.machine.replace(":", "-")
 
 
-def _ports_of_last_time(url: PlatformUrl) -> tuple[int, int]:
-    """git remotes name the port, so it should stay the same."""
+def remembered_ports(url: PlatformUrl) -> tuple[int, int] | None:
+    """The ports of this machine that the platform's last tunnel had."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         found = json.loads((folder_of(url) / "tunnel.json").read_text())
         return int(found["port"]), int(found["rendezvous_port"])
-    return _FIRST_PORT, _FIRST_PORT + 1000
+    return None
+
+
+def _ports_of_last_time(url: PlatformUrl) -> tuple[int, int]:
+    """git remotes name the port, so it should stay the same."""
+    return remembered_ports(url) or (_FIRST_PORT, _FIRST_PORT + 1000)
 
 
 def _remember(url: PlatformUrl, port: int, rendezvous_port: int) -> None:
