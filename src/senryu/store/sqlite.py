@@ -48,7 +48,7 @@ class SqliteConnections:
     """Transactions on one file. Raises what SQLAlchemy raises; Unavailable when all connections are in use for 5 s."""
 
     def __init__(self, url: str) -> None:
-        # Any driver's URL will do: settings files name aiosqlite.
+        # A URL with another driver will do: settings files of before name one.
         place = make_url(url).set(drivername="sqlite")
         self._engine = create_engine(place, poolclass=NullPool, connect_args={"check_same_thread": False})
         event.listen(self._engine, "connect", _set_up)
