@@ -110,6 +110,23 @@ async def test_a_wrong_password_and_an_unknown_address_are_told_the_same(house: 
     assert wrong.json() == unknown.json() == nul.json()
 
 
+async def test_an_unknown_address_costs_the_same_work_as_a_wrong_password(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await _register(house)
+    hashes: list[str] = []
+
+    def counted(password_hash: str, password: str) -> bool:
+        hashes.append(password_hash.rpartition("$")[0].rpartition("$")[0])  # the algorithm and its parameters
+        return False
+
+    monkeypatch.setattr("senryu.actions.authenticate._verify", counted)
+    for email in ("new@example.com", "nobody@example.com"):
+        answer = await house.anyone(header=_basic(f"{email}:wrong")).post("/oauth/authorizations", json={})
+        assert answer.status_code == 401
+    known, unknown = hashes
+    assert known == unknown
+    assert known.startswith("$argon2id$")
+
+
 async def test_a_password_works_for_nothing_but_making_tokens(house: House) -> None:
     await _register(house)
     assert (await house.anyone(header=_basic("new@example.com:long enough")).get("/account")).status_code == 401

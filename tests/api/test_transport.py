@@ -85,7 +85,12 @@ JSON_ROUTES = [
     ("POST", "/apps/target/domains"),
     ("POST", "/apps/target/collaborators"),
     ("PUT", "/apps/target/buildpack-installations"),
+    ("POST", "/apps/target/webhooks"),
+    ("POST", "/senryu/two-factor"),
+    ("PATCH", "/senryu/two-factor"),
     ("POST", "/oauth/authorizations"),
+    ("POST", "/oauth/clients"),
+    ("POST", "/oauth/token"),
     ("POST", "/senryu/registrations"),
     ("POST", "/senryu/invitations"),
     ("PATCH", "/senryu/registration"),
@@ -108,6 +113,7 @@ WRONG: list[object] = [None, True, 10**18, "", "\u0000", "é²\u2028", [None], {
 FIELDS = (
     "name maintenance build_stack stack new_password source_blob process_types release slug commit description env size type attach"
     " stdin columns lines dyno source tail hostname user updates scope expires_in invitation open"
+    " url include level secret authorization code grant_type client_secret"
 )
 
 
