@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from uvicorn.config import Config
@@ -59,6 +59,7 @@ from .store.apps import find_app
 from .store.database import Database
 from .store.log_drains import list_log_drains
 from .store.vault import Vault, vault_at
+from .words import Words
 
 _CERTIFICATE_LOOK_S = 3600.0
 _log = structlog.get_logger("senryud")
@@ -317,7 +318,7 @@ def run(settings: Settings) -> int:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, Words())),
         cache_logger_on_first_use=True,
     )
     os.umask(0o007)
