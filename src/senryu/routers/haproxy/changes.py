@@ -84,10 +84,14 @@ def challenge_commands(present: Collection[str], paths: Collection[str], setting
     return [*(Command(f"add map {settings.challenges} {path} yes") for path in paths if path not in present), *gone]
 
 
+def empty_slots(live: Live) -> list[str]:
+    """Those without an app and without dynos of their last one; visitors of it may still be there."""
+    return [slot for slot in live.slots if slot not in live.apps and not live.servers.get(slot)]
+
+
 def _free_slot(live: Live) -> str:
     """One without an app, and without dynos or visitors of its last app: those must not reach this one's dynos."""
-    free = (slot for slot in live.slots if slot not in live.apps and slot not in live.busy and not live.servers.get(slot))
-    slot = next(free, None)
+    slot = next((slot for slot in empty_slots(live) if slot not in live.busy), None)
     if slot is None:
         raise NoSlotLeft
     return slot

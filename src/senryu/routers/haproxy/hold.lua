@@ -68,7 +68,7 @@ end)
 -- No byte came: the dyno closed (H13), or the time is up (H12). HAProxy's own way closes the connection of a visitor who was answered before
 -- without a page and without a line in the log. It is left to HAProxy to send once more what only reads, and to wait for a body that streams.
 core.register_action("answer", { "tcp-res" }, function(txn)
-  local is_late = now_ms() - txn:get_var("txn.since") >= FIRST_BYTE_MS
+  local is_late = txn.f:date(0, "ms") - txn:get_var("txn.since") >= FIRST_BYTE_MS -- not core.now(): that clock is another
   if txn:get_var("txn.plain") and not txn:get_var("txn.again") and not is_late then
     txn:set_var("txn.fresh", txn:get_var("txn.id")) -- not over another connection that is just ending
     return act.CONTINUE

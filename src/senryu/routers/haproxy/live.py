@@ -72,11 +72,8 @@ def slot_with(answer: str, dyno_id: UUID) -> str | None:
     return next(found, None)
 
 
-ASK_BUSY = "show stat -1 2 -1"
-
-
 def busy_slots(answer: str) -> frozenset[str]:
-    """Slots in which somebody is being served or waits, out of `ASK_BUSY`."""
+    """Slots in which somebody is being served or waits, out of `show stat <slot> 2 -1`."""
     return frozenset(column["pxname"] for column in _statistics(answer) if column["scur"] != "0" or column["qcur"] != "0")
 
 
