@@ -246,6 +246,15 @@ def test_workers_are_not_replaced_before_the_new_web_dynos_are_up(world: World) 
     assert world.up() == ["web.1 v3", "worker.1 v3"]
 
 
+def test_a_dyno_started_again_remembers_how_the_one_before_it_ended(world: World) -> None:
+    world.want(make_release(3), web=1)
+    world.settle()
+    [dyno] = world.dynos.values()
+    ended = replace(dyno, state=DynoState.CRASHED, crashes=1, exit_code=3, ended_at=world.now)
+    [_, start] = steps(world.wanted, [ended], {}, world.now, {})
+    assert start == Start("web", 1, crashes=1, exit_code=3)
+
+
 def test_a_crash_loop_backs_off_and_a_new_release_ends_it(world: World) -> None:
     world.boots[3] = "crashes"
     world.want(make_release(3), web=1)

@@ -177,7 +177,7 @@ async def test_a_first_deploy_that_crashes_stands_and_says_so(house: House) -> N
     house.engine.programs["bad"] = crash
     build, output = await house.deploy("lonely", "web: bad")
     assert build["status"] == "succeeded"
-    assert "crashed during boot" in output
+    assert "web.1 crashed during boot (exit status 1)" in output
     # The first crash is restarted at once; the second waits ten seconds, and visitors are told.
     await eventually(lambda: _mode_is(house, "lonely", RouteMode.CRASHED))
     [dyno] = await house.dynos("lonely")

@@ -88,6 +88,7 @@ async def _start(step: Start, app: App, wanted: Wanted, sizes: dict[str, Entry],
         size=sizes[step.type].size,
         clock=hands.clock,
         crashes=step.crashes,
+        exit_code=step.exit_code,
     )
     await start(app, release, dyno, is_new=True, hands=hands)
 
@@ -135,7 +136,7 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
     kept = {} if dyno.kind is DynoKind.FORMATION else {"expires_at": now + timedelta(seconds=ONE_OFF_KEPT_S)}
     async with hands.db.transaction() as tx:
         await set_dyno(tx, dyno.id, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code, crashes=crashes, **kept)
-        ended = replace(dyno, state=step.state, changed_at=now, exit_code=step.exit_code)
+        ended = replace(dyno, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code)
         await note(tx, app, ended, "update", now=now, was=dyno)
     # The release phase removes its own once it has read all of the output; what the log could not take waits until it is forgotten.
     if dyno.kind is not DynoKind.RELEASE and (is_read or dyno.kind is not DynoKind.ONE_OFF):

@@ -54,6 +54,7 @@ def record(
     size: str,
     clock: Clock,
     crashes: int = 0,
+    exit_code: int | None = None,
     lives_s: float | None = None,
     id: UUID | None = None,
 ) -> Dyno:
@@ -74,6 +75,7 @@ def record(
         created_at=now,
         changed_at=now,
         crashes=crashes,
+        exit_code=exit_code,
         expires_at=now + timedelta(seconds=lives_s) if lives_s else None,
     )
 

@@ -33,7 +33,7 @@ def shown(dyno: Dyno, app: App, attach_url: str | None = None) -> dict[str, Any]
         "attach_url": attach_url,
         "command": dyno.command,
         "created_at": iso(dyno.created_at),
-        "exit_code": dyno.exit_code,
+        "exit_code": dyno.exit_code if dyno.ended_at is not None else None,
         "extended": None,
         "id": str(dyno.id),
         "name": dyno.name,

@@ -37,11 +37,12 @@ class ProcessType:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a dyno. `crashes` is how often the name crashed in a row, for the next back-off."""
+    """Start a dyno. `crashes` is how often the name crashed in a row, for the next back-off, `exit_code` how it ended the last time."""
 
     type: str
     number: int
     crashes: int = 0
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,7 @@ def _starts(wanted: Wanted, dynos: Sequence[Dyno], now: datetime) -> list[Step]:
             if dyno is None:
                 steps.append(Start(process_type, number))
             elif dyno.state is DynoState.CRASHED and _since(dyno.ended_at, now) >= backoff_s(dyno.crashes):
-                steps += [Forget(dyno), Start(process_type, number, dyno.crashes)]
+                steps += [Forget(dyno), Start(process_type, number, dyno.crashes, dyno.exit_code)]
     return steps
 
 

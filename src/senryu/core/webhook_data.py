@@ -161,7 +161,7 @@ def _dyno(dyno: Dyno) -> dict[str, Any]:
     return {
         "attach_url": None,
         "command": dyno.command,
-        "exit_code": dyno.exit_code,
+        "exit_code": dyno.exit_code if dyno.ended_at is not None else None,
         "name": dyno.name,
         "release": {"id": str(dyno.release_id), "version": dyno.release_version},
         "size": dyno.size,
