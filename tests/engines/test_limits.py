@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from senryu.core.dyno import BASE_ENV
+from senryu.core.dyno import BASE_ENV, Output
 from senryu.core.limits import LOG_LINE_MAX_BYTES, MIB
 from senryu.engines.container import ContainerEngine
 
@@ -107,6 +107,27 @@ async def test_output_beyond_the_kept_size_goes_on_in_order_over_replaced_files(
     assert marks == [f"mark {n}" for n in range(1, 31)]
     kept = sum(path.stat().st_size for path in (agent.home / "agent" / "logs" / str(wanted.id)).iterdir())
     assert kept <= 40 * MIB
+
+
+@pytest.mark.parametrize(("millions", "is_whole"), [(30, True), (150, False)])
+async def test_a_reader_that_was_away_finds_all_or_is_told_how_many_lines_are_gone(
+    engine: ContainerEngine, millions: int, is_whole: bool
+) -> None:
+    count = millions * 1_000_000 // 2000
+    wanted = one_off(f"yes $(head -c 1999 /dev/zero | tr '\\0' a) | head -n {count}; echo end; touch /app/done; sleep 1000")
+    await engine.start(wanted)
+    terminal = await engine.run_inside(wanted.id, "until [ -e /app/done ]; do sleep 0.1; done", {}, tty=False, columns=80, lines=24)
+    async with asyncio.timeout(60):
+        assert await terminal.exit_status() == 0
+    found: list[Output] = []
+    async with asyncio.timeout(60):
+        async for batch in engine.output(wanted.id, -1):
+            found += batch
+            if any(line.text == b"end" for line in batch):
+                break
+    lost = sum(line.lost for line in found)
+    assert (lost == 0) is is_whole
+    assert abs(len(found) + lost - (count + 1)) <= 20  # exact but for files that came and went between two looks
 
 
 async def test_profile_scripts_change_the_environment_before_the_command(engine: ContainerEngine) -> None:

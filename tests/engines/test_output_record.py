@@ -47,6 +47,16 @@ def test_what_is_no_record_is_left_out() -> None:
     assert _texts(b"\n" + b"nonsense\n" + b"no-time stdout F x\n" + _record(b"good")) == [b"good"]
 
 
+def test_the_first_line_behind_a_gap_tells_how_many_are_gone() -> None:
+    record = OutputRecord(uuid4())
+    record.feed(_record(b"whole") + _record(b"its end is gone", tag="P"))
+    record.begin_file(41)
+    first, second = record.feed(_record(b"a") + _record(b"b"))
+    assert (first.text, first.lost, second.lost) == (b"a", 42, 0)
+    record.begin_file()
+    assert [line.lost for line in record.feed(_record(b"c"))] == [0]
+
+
 def test_positions_grow_from_file_to_file() -> None:
     record = OutputRecord(uuid4())
     first = record.feed(_record(b"a" * 100) * 1000)

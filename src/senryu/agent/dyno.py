@@ -19,6 +19,7 @@ from . import launch, network, record, shim
 from .cgroup import Cgroup, adopt_shim
 from .launch import Site
 from .listening import Listeners, Listening
+from .output_files import OutputFiles
 from .wire import ready
 
 LISTEN_CHECK_FIRST_S = 0.005
@@ -39,6 +40,7 @@ class Dyno:
         self._begins = asyncio.Lock()
         self.ended = asyncio.Event()
         self.cgroup = Cgroup(site.lot, kept.id)
+        self.output = OutputFiles(site.home.output(kept.id) / "log")
         self._site = site
         self._address = site.lot.address(kept.index)
         self._listening = Listening.NOT

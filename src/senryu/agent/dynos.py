@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
+
+from asyncinotify import Inotify, Mask
 
 from senryu.core.dyno import DynoOrder, ObservedDyno
 from senryu.core.errors import NotFound, PlatformError, Unavailable
@@ -39,12 +43,14 @@ class Dynos:
         self._indices: set[int] = set()
         self._next_index = 2
         self._watchers: set[asyncio.Queue[ObservedDyno]] = set()
+        self._inotify = Inotify()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dyno")
         self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         await self._find_again()
+        self._spawn(self._watch_outputs(), "disks:outputs")
         self._spawn(self._refill(), "disks")
         return self
 
@@ -54,6 +60,9 @@ class Dynos:
                 task.cancel()
         await self._tasks.__aexit__(None, None, None)
         self._threads.shutdown(wait=True)
+        self._inotify.close()
+        for dyno in self._dynos.values():
+            dyno.output.close()
 
     async def start(self, order: DynoOrder) -> None:
         """Engine.start."""
@@ -82,6 +91,7 @@ class Dynos:
             dyno.kill()
             async with asyncio.timeout(AGENT_TIMEOUT_S * 2):
                 await self._in_thread(trace_removed, dyno_id, dyno.kept.index, self._site)
+            dyno.output.close()
             del self._dynos[dyno_id]
             self._indices.discard(dyno.kept.index)
 
@@ -120,7 +130,23 @@ class Dynos:
             else:
                 queue.put_nowait(observed)
 
+    async def _watch_outputs(self) -> None:
+        """Has each dyno take hold of its new file when conmon replaces the full one."""
+        async for change in self._inotify:
+            if not change.mask & Mask.MOVED_TO or change.watch is None:
+                continue
+            with contextlib.suppress(KeyError):  # it was removed
+                dyno = self._dynos[UUID(change.watch.path.name)]
+                await self._in_thread(partial(dyno.output.look, was_replaced=True))
+
+    def _watch_output(self, dyno: Dyno) -> None:
+        with contextlib.suppress(OSError):
+            # MOVED_FROM lies between two MOVED_TO, which the kernel would else tell as one.
+            self._inotify.add_watch(self._site.home.output(dyno.kept.id), Mask.MOVED_FROM | Mask.MOVED_TO | Mask.ONLYDIR)
+        dyno.output.look()
+
     def _follow(self, dyno: Dyno) -> None:
+        self._watch_output(dyno)
         self._dynos[dyno.kept.id] = dyno
         self._indices.add(dyno.kept.index)
         self._spawn(dyno.follow(self._changed), f"dyno:{dyno.kept.app_name}:{dyno.kept.name}")

@@ -74,9 +74,13 @@ class RunInside(_Request, tag="run_inside"):
 
 
 class OpenOutput(_Request, tag="open_output"):
-    """`Opened` brings the file the dyno's output is being written to, for reading."""
+    """`Opened` brings, for reading, the file of the dyno's output behind the one whose inode is `after`; the oldest left for 0.
+
+    NotFound when there is none: the one with that inode is still being written to, or the dyno is gone.
+    """
 
     dyno_id: UUID
+    after: int = 0
 
 
 class ImportStack(_Request, tag="import_stack"):
@@ -123,9 +127,10 @@ class Changed(_Answer, tag="changed"):
 
 
 class Opened(_Answer, tag="opened"):
-    """The open files asked for come beside this message."""
+    """The open files asked for come beside this message. `lost` is how many lines right before an output file are gone."""
 
     tty: bool = False
+    lost: int = 0
 
 
 class Serves(_Answer, tag="serves"):

@@ -111,8 +111,8 @@ class Server:
                 return await self._await_end(dyno_id, channel)
             case protocol.RunInside():
                 return await inside.run(request, self._dynos.get(request.dyno_id), self._site, channel)
-            case protocol.OpenOutput(dyno_id=dyno_id):
-                return await self._open_output(dyno_id, channel)
+            case protocol.OpenOutput(dyno_id=dyno_id, after=after):
+                return await self._open_output(dyno_id, after, channel)
             case protocol.RunData(kind=kind):
                 return await _say(channel, protocol.Serves(await self._data.run(kind)))
             case protocol.ImportStack(name=name, source=source):
@@ -137,14 +137,13 @@ class Server:
         await channel.while_open(_ended(dyno))
         await _say(channel, protocol.Exited(dyno.exit_status or 0))
 
-    async def _open_output(self, dyno_id: UUID, channel: Channel) -> None:
-        path = self._site.home.output(dyno_id) / "log"
+    async def _open_output(self, dyno_id: UUID, after: int, channel: Channel) -> None:
+        found = await asyncio.to_thread(self._dynos.get(dyno_id).output.after, after)
+        if found is None:
+            raise NotFound("There is no output of such a dyno.")
+        output, lost = found
         try:
-            output = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            raise NotFound("There is no output of such a dyno.") from None
-        try:
-            await _say(channel, protocol.Opened(), [output])
+            await _say(channel, protocol.Opened(lost=lost), [output])
         finally:
             os.close(output)
 

@@ -37,21 +37,22 @@ async def read_output(agent: Path, directory: Path, dyno_id: UUID, after: int, w
 async def _follow(agent: Path, directory: Path, dyno_id: UUID, changed: asyncio.Event) -> AsyncIterator[list[Output]]:
     record = OutputRecord(dyno_id)
     file: int | None = None
+    read_last = 0
     try:
         while True:
             changed.clear()
             has_ended = (directory / str(dyno_id)).exists() or not directory.exists()
             if file is None:
-                file = await _open(agent, dyno_id)
+                file = await _open(agent, dyno_id, read_last, record)
             if file is not None:
                 for chunk in _chunks(file):
                     yield record.feed(chunk)
                 if _is_replaced(file, directory / "log"):
                     for chunk in _chunks(file):  # what was written between our last read and the replacement
                         yield record.feed(chunk)
+                    read_last = os.fstat(file).st_ino
                     os.close(file)
                     file = None
-                    record.begin_file()
                     continue
             if has_ended:
                 yield record.finish()
@@ -62,11 +63,14 @@ async def _follow(agent: Path, directory: Path, dyno_id: UUID, changed: asyncio.
             os.close(file)
 
 
-async def _open(agent: Path, dyno_id: UUID) -> int | None:
-    """The file being written now; None when there is none yet or any more. Waits while the agent is away."""
+async def _open(agent: Path, dyno_id: UUID, read_last: int, record: OutputRecord) -> int | None:
+    """The file behind the one read last, which the record is told of; None when there is none yet or any more.
+
+    Waits while the agent is away.
+    """
     while True:
         try:
-            reply = await client.ask(agent, protocol.OpenOutput(dyno_id))
+            reply = await client.ask(agent, protocol.OpenOutput(dyno_id, read_last))
         except NotFound:
             return None
         except Unavailable:
@@ -75,6 +79,7 @@ async def _open(agent: Path, dyno_id: UUID) -> int | None:
         if len(reply.files) != 1:
             client.close_all(reply.files)
             return None
+        record.begin_file(reply.answer.lost if isinstance(reply.answer, protocol.Opened) else 0)
         return reply.files[0]
 
 

@@ -6,7 +6,7 @@ Each record is `TIME STREAM F|P TEXT`; P means that the line goes on in the stre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -35,9 +35,13 @@ class OutputRecord:
         self._rest = b""
         self._offset = 0
         self._base: int | None = None
+        self._lost = 0
 
-    def begin_file(self) -> None:
-        """What is fed next is from the beginning of another file."""
+    def begin_file(self, lost: int = 0) -> None:
+        """What is fed next is from the beginning of another file, before which so many lines are gone: the next line tells of them."""
+        if lost:
+            self._lost += lost + len(self._unfinished)  # their ends are among the lost
+            self._unfinished.clear()
         self._rest = b""
         self._offset = 0
         self._base = None
@@ -50,6 +54,9 @@ class OutputRecord:
         for record in records:
             self._read(record, lines)
             self._offset += len(record) + 1
+        if lines and self._lost:
+            lines[0] = replace(lines[0], lost=self._lost)
+            self._lost = 0
         return lines
 
     def finish(self) -> list[Output]:

@@ -1,0 +1,93 @@
+"""The files a dyno's output went to: conmon replaces its file when it is full, and a reader that was away must find what was in the last.
+
+Kept open, not on disk: a file that conmon replaced takes space as long as somebody holds it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .shim import OUTPUT_MAX_BYTES
+
+FILES_KEPT = 4  # with the one being written
+
+
+@dataclass(slots=True)
+class _File:
+    """One file. `lost` is how many lines right before it nobody can read any more."""
+
+    descriptor: int
+    inode: int
+    lost: int = 0
+    was_given: bool = False
+
+
+class OutputFiles:
+    """What is left of one dyno's output. `log` is where conmon writes. Safe to use from threads."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._files: list[_File] = []
+        self._opened = 0
+        self._replaced = 0
+        self._missed = 0
+        self._untold = 0
+
+    def look(self, *, was_replaced: bool = False) -> None:
+        """Takes hold of the file being written. `was_replaced` says that the kernel told of a new one."""
+        with self._lock:
+            self._replaced += was_replaced
+            self._take_newest()
+            missed = max(0, self._replaced - self._opened + 1) - self._missed
+            if missed > 0 and len(self._files) > 1:  # replaced twice before we looked: as many lines as in the one before, about
+                self._missed += missed
+                self._untold += missed * _lines(self._files[-2].descriptor)
+            if self._files and not self._files[-1].was_given:
+                self._files[-1].lost += self._untold
+                self._untold = 0
+
+    def after(self, inode: int) -> tuple[int, int] | None:
+        """A copy of the file behind the one with `inode` (0 or one not known: the oldest there is), and how many lines are lost before it.
+
+        None when there is none. The caller closes it.
+        """
+        with self._lock:
+            self._take_newest()
+            places = [place for place, file in enumerate(self._files) if file.inode == inode]
+            following = self._files[places[0] + 1 :] if places else self._files
+            if not following:
+                return None
+            following[0].was_given = True
+            return os.dup(following[0].descriptor), following[0].lost
+
+    def close(self) -> None:
+        """Lets go of all files."""
+        with self._lock:
+            while self._files:
+                os.close(self._files.pop().descriptor)
+
+    def _take_newest(self) -> None:
+        with suppress(OSError):
+            descriptor = os.open(self._log, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            inode = os.fstat(descriptor).st_ino  # held files keep their inodes, so no other file has one of them
+            if any(file.inode == inode for file in self._files):
+                os.close(descriptor)
+                return
+            self._files.append(_File(descriptor, inode))
+            self._opened += 1
+        while len(self._files) > FILES_KEPT:
+            gone = self._files.pop(0)
+            if not gone.was_given:
+                self._files[0].lost += gone.lost + _lines(gone.descriptor)
+            os.close(gone.descriptor)
+
+
+def _lines(descriptor: int) -> int:
+    """How many lines end in a file. A record tagged P is a part of one."""
+    content = os.pread(descriptor, 2 * OUTPUT_MAX_BYTES, 0)
+    return content.count(b"\n") - content.count(b"+00:00 stdout P ") - content.count(b"+00:00 stderr P ")
