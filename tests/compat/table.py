@@ -14,7 +14,8 @@ VERSION = "11.10.0"
 # Run by the suite: exit status, output and effect.
 WORKS = frozenset(
     """
-    access access:add access:remove addons addons:services addons:wait apps apps:create apps:destroy apps:diff apps:info
+    access access:add access:remove addons addons:attach addons:create addons:destroy addons:detach addons:info addons:open
+    addons:plans addons:rename addons:services addons:upgrade addons:wait apps apps:create apps:destroy apps:diff apps:info
     apps:open apps:rename apps:stacks apps:stacks:set auth:2fa auth:login auth:logout auth:token auth:whoami authorizations
     authorizations:create authorizations:info authorizations:revoke authorizations:rotate authorizations:update autocomplete
     buildpacks buildpacks:add buildpacks:clear buildpacks:info buildpacks:remove buildpacks:search buildpacks:set
@@ -31,14 +32,11 @@ WORKS = frozenset(
 )
 
 # Run by the suite: a sentence that says no, exit status above 0, no crash of the client.
-_NO_ADDONS = "no add-ons yet"
 _NO_DATABASES = "no database add-ons yet"
 _NO_PIPELINES = "no pipelines yet"
 _NO_TEAMS = "no teams yet; `access:add` shares an app"
 _NO_CONTAINERS = "no container registry"
 REFUSED = {
-    **dict.fromkeys("addons:attach addons:create addons:destroy addons:detach addons:info addons:open addons:plans".split(), _NO_ADDONS),
-    **dict.fromkeys("addons:rename addons:upgrade".split(), _NO_ADDONS),
     **dict.fromkeys("features:disable labs:disable".split(), "the features there are cannot be switched off"),
     **dict.fromkeys("members members:add members:remove members:set".split(), _NO_TEAMS),
     **dict.fromkeys("pipelines:add pipelines:create pipelines:info pipelines:promote pipelines:remove".split(), _NO_PIPELINES),

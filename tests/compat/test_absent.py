@@ -14,7 +14,6 @@ from .table import fate
     ("line", "says"),
     [
         ("addons", "No add-ons for app"),
-        ("addons:services", "See plans with"),
         ("addons:wait", ""),
         ("orgs", "Team"),
         ("teams", "Team"),
@@ -37,15 +36,6 @@ def test_an_empty_list_is_shown_as_one(line: str, says: str, heroku: Heroku, app
 @pytest.mark.parametrize(
     ("line", "says", "status"),
     [
-        ("addons:create some:plan", "this platform has no add-ons yet", 2),
-        ("addons:attach some", "This platform has no add-ons yet", 2),
-        ("addons:info some", "This platform has no add-ons yet", 2),
-        ("addons:destroy some", "This platform has no add-ons yet", 2),
-        ("addons:detach some", "This platform has no add-ons yet", 2),
-        ("addons:open some", "This platform has no add-ons yet", 2),
-        ("addons:plans some", "This platform has no add-ons yet", 2),
-        ("addons:rename some other", "This platform has no add-ons yet", 2),
-        ("addons:upgrade some other:plan", "This platform has no add-ons yet", 2),
         ("members -t some", "this platform has no teams yet", 2),
         ("members:add -t some x@example.com -r member", "this platform has no teams yet", 2),
         ("members:set -t some x@example.com -r admin", "this platform has no teams yet", 2),
