@@ -14,38 +14,38 @@ VERSION = "11.10.0"
 # Run by the suite: exit status, output and effect.
 WORKS = frozenset(
     """
-    access access:add access:remove addons addons:attach addons:create addons:destroy addons:detach addons:info addons:open
-    addons:plans addons:rename addons:services addons:upgrade addons:wait apps apps:create apps:destroy apps:diff apps:info
-    apps:open apps:rename apps:stacks apps:stacks:set auth:2fa auth:login auth:logout auth:token auth:whoami authorizations
-    authorizations:create authorizations:info authorizations:revoke authorizations:rotate authorizations:update autocomplete
-    buildpacks buildpacks:add buildpacks:clear buildpacks:info buildpacks:remove buildpacks:search buildpacks:set
-    buildpacks:versions certs certs:add certs:auto certs:auto:disable certs:auto:enable certs:auto:refresh certs:generate
-    certs:info certs:remove certs:update clients clients:create clients:destroy clients:info clients:rotate clients:update
-    config config:edit config:get config:set config:unset domains domains:add domains:clear domains:info domains:remove
-    domains:update domains:wait drains drains:add drains:remove features features:enable features:info git:clone git:credentials git:remote
-    keys keys:add keys:clear keys:remove labs labs:enable labs:info local local:run local:version logs maintenance
-    maintenance:off maintenance:on orgs pg:backups pg:info pipelines ps ps:restart ps:scale ps:stop ps:type ps:wait redis:info
-    regions releases releases:info releases:output releases:retry releases:rollback run run:detached run:inside sessions
-    sessions:destroy status teams telemetry usage:addons version:info webhooks webhooks:add webhooks:deliveries
-    webhooks:deliveries:info webhooks:events webhooks:events:info webhooks:info webhooks:remove webhooks:update
+    access access:add access:remove access:update addons addons:attach addons:create addons:destroy addons:detach addons:info addons:open
+    addons:plans addons:rename addons:services addons:upgrade addons:wait apps apps:create apps:destroy apps:diff apps:info apps:join
+    apps:leave apps:lock apps:open apps:rename apps:stacks apps:stacks:set apps:transfer apps:unlock auth:2fa auth:login auth:logout
+    auth:token auth:whoami authorizations authorizations:create authorizations:info authorizations:revoke authorizations:rotate
+    authorizations:update autocomplete buildpacks buildpacks:add buildpacks:clear buildpacks:info buildpacks:remove buildpacks:search
+    buildpacks:set buildpacks:versions certs certs:add certs:auto certs:auto:disable certs:auto:enable certs:auto:refresh certs:generate
+    certs:info certs:remove certs:update clients clients:create clients:destroy clients:info clients:rotate clients:update config
+    config:edit config:get config:set config:unset domains domains:add domains:clear domains:info domains:remove domains:update
+    domains:wait drains drains:add drains:remove features features:enable features:info git:clone git:credentials git:remote keys keys:add
+    keys:clear keys:remove labs labs:enable labs:info local local:run local:version logs maintenance maintenance:off maintenance:on
+    members members:add members:remove members:set orgs pg:backups pg:info pipelines ps ps:restart ps:scale ps:stop ps:type ps:wait
+    redis:info regions releases releases:info releases:output releases:retry releases:rollback run run:detached run:inside sessions
+    sessions:destroy status teams telemetry usage:addons version:info webhooks webhooks:add webhooks:deliveries webhooks:deliveries:info
+    webhooks:events webhooks:events:info webhooks:info webhooks:remove webhooks:update
     """.split()
 )
 
 # Run by the suite: a sentence that says no, exit status above 0, no crash of the client.
 _NO_DATABASES = "no database add-ons yet"
 _NO_PIPELINES = "no pipelines yet"
-_NO_TEAMS = "no teams yet; `access:add` shares an app"
 _NO_CONTAINERS = "no container registry"
 REFUSED = {
     **dict.fromkeys("features:disable labs:disable".split(), "the features there are cannot be switched off"),
-    **dict.fromkeys("members members:add members:remove members:set".split(), _NO_TEAMS),
-    **dict.fromkeys("pipelines:add pipelines:create pipelines:info pipelines:promote pipelines:remove".split(), _NO_PIPELINES),
-    **dict.fromkeys("ci ci:info ci:last reviewapps:enable".split(), _NO_PIPELINES),
+    **dict.fromkeys("pipelines:add pipelines:create pipelines:destroy pipelines:info".split(), _NO_PIPELINES),
+    **dict.fromkeys("pipelines:promote pipelines:remove pipelines:rename pipelines:update".split(), _NO_PIPELINES),
+    **dict.fromkeys("ci ci:config ci:config:get ci:config:set ci:config:unset ci:info ci:last".split(), _NO_PIPELINES),
+    **dict.fromkeys("reviewapps:create reviewapps:disable reviewapps:enable reviewapps:wait".split(), _NO_PIPELINES),
     **dict.fromkeys("pg:psql pg:credentials:url pg:reset pg:promote redis:credentials redis:cli".split(), _NO_DATABASES),
-    **dict.fromkeys("container:push container:release".split(), _NO_CONTAINERS),
+    **dict.fromkeys("container:pull container:push container:release container:rm".split(), _NO_CONTAINERS),
     "ps:exec": "its SSH goes to port 80 of a host; `ps:exec --status` works; use `run:inside` or `senryu ps:exec`",
-    "spaces": "no private spaces",
-    "telemetry:add": "no OpenTelemetry drains",
+    **dict.fromkeys("spaces spaces:create spaces:destroy spaces:info spaces:wait".split(), "no private spaces"),
+    **dict.fromkeys("telemetry:add telemetry:info telemetry:remove telemetry:update".split(), "no OpenTelemetry drains; log drains"),
 }
 
 # Not run. A name that ends in `*` stands for all that begin so and are in no other list.
@@ -55,12 +55,6 @@ UNSUPPORTED = {
     "addons:docs": "opens Heroku's pages",
     "apps:errors": _FIXED_HOST,
     "apps:favorites*": _FIXED_HOST,
-    "apps:join": _NO_TEAMS,
-    "apps:leave": _NO_TEAMS,
-    "apps:lock": _NO_TEAMS,
-    "apps:unlock": _NO_TEAMS,
-    "apps:transfer": "apps cannot be transferred yet",
-    "access:update": "collaborators have one set of permissions",
     "auth:2fa:disable": "the client only says where Heroku does it; use `senryu 2fa:disable`",
     "autocomplete:*": "parts of `autocomplete`, on your machine only",
     "ci:*": _NO_PIPELINES,
@@ -80,9 +74,7 @@ UNSUPPORTED = {
     "rake": "`run rake`; not tried",
     "redis:*": _NO_DATABASES,
     "repl": "other commands under another name; not tried",
-    "reviewapps:*": _NO_PIPELINES,
     "spaces:*": "no private spaces",
-    "telemetry:*": "no OpenTelemetry drains",
 }
 
 

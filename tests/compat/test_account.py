@@ -7,10 +7,10 @@ import re
 import urllib.parse
 import urllib.request
 
-from system.person import App, Person
+from system.person import App
 from system.terminal import TerminalSession
 
-from .client import Heroku
+from .client import Heroku, newcomer
 
 _KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0UlkBSmqYjlT0KQ4LdpnNyvTSXQFmkQfCkQ0TMbCnP ada@engine"
 
@@ -119,9 +119,7 @@ def test_oauth_clients(heroku: Heroku, app: App) -> None:
 
 
 def test_access_is_given_and_taken(heroku: Heroku, app: App) -> None:
-    friend = Person(heroku.person.copy, heroku.person.home.parent / "friend", "friend@example.com")
-    code = heroku.person.senryu("registration:invite", friend.email).stdout.split()
-    friend.register("--invitation", code[-1])
+    friend = newcomer(heroku.operator, "friend@example.com")
     heroku.run("access:add", friend.email, says="done")
     assert friend.email in heroku.run("access").stdout
     theirs = Heroku(friend)

@@ -16,10 +16,10 @@ from typing import Any
 import pyotp
 import pytest
 
-from system.person import App, Person
+from system.person import App
 from system.rig import eventually
 
-from .client import Heroku
+from .client import Heroku, newcomer
 
 
 class Receiver:
@@ -104,9 +104,7 @@ def test_webhooks_are_added_told_listed_changed_and_removed(heroku: Heroku, app:
 
 
 def test_a_login_with_a_second_factor(heroku: Heroku, app: App) -> None:
-    code = heroku.person.senryu("registration:invite", "careful@example.com").stdout.split()[-1]
-    careful = Person(heroku.person.copy, heroku.person.home.parent / "careful", "careful@example.com")
-    careful.register("--invitation", code)
+    careful = newcomer(heroku.operator, "careful@example.com")
     theirs = Heroku(careful)
     seed = _enabled(theirs)
     theirs.run("auth:2fa", says="Two-factor authentication is enabled")
