@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from senryu.routers.haproxy import certificate_files
@@ -14,7 +15,7 @@ from senryu.routers.haproxy.slots import Live, Server, app_value, map_text
 from senryu.routers.haproxy.tls import ensure_certificates, names_for
 from senryu.routers.haproxy.whole import SHARED_FILE, write_whole
 
-_HOLD = Path(__file__).parent / "hold.lua"
+_SCRIPT = (Path(__file__).parent / "hold.lua").read_text()  # as this process was started: an upgrade may replace the file beneath it
 _SHARED_FOLDER = 0o2770  # senryud and HAProxy are different users of one group
 _BACKEND = re.compile(r"backend (be_[0-9]+) ")
 _SERVER = re.compile(r"  server (\S+) (\S+) maxconn [0-9]+( .*?)?( weight 0)?$")
@@ -33,7 +34,7 @@ def write_start_files(settings: RouterSettings) -> None:
     old = settings.config.read_text() if settings.config.exists() else ""
     slots = max(settings.slots, len(_BACKEND.findall(old)))
     write_whole(settings.config, config_text(settings, slots, servers_in(old), stamp(settings)))
-    write_whole(settings.hold, _HOLD.read_text())
+    write_whole(settings.hold, _SCRIPT)
     certificate_files.prepare(settings)
     for file in (settings.hosts, settings.apps, settings.challenges, settings.error_pages, settings.maintenance_pages, settings.log):
         if not file.exists():
@@ -41,9 +42,10 @@ def write_start_files(settings: RouterSettings) -> None:
             file.chmod(SHARED_FILE)
 
 
+@lru_cache(8)
 def stamp(settings: RouterSettings) -> str:
     """What says whether a HAProxy was started from files that this version writes for these settings."""
-    return config_stamp(settings, _HOLD.read_text())
+    return config_stamp(settings, _SCRIPT)
 
 
 def _share(folder: Path) -> None:

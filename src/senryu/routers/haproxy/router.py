@@ -48,6 +48,7 @@ class HAProxyRouter(Router):
     def __init__(self, settings: RouterSettings) -> None:
         self._settings = settings
         self._turn = asyncio.Lock()  # one change at a time: each is worked out from what is routed before it
+        self._writing = asyncio.Lock()  # taken before the turn
         self._changed = asyncio.Event()
         self._unsaved: dict[UUID, Route | None] = {}  # changes that HAProxy would forget if it died now; None: removed
         self._tasks: asyncio.TaskGroup | None = None
@@ -153,14 +154,19 @@ class HAProxyRouter(Router):
 
     async def _save(self) -> None:
         """Writes what is routed; before, says again what HAProxy has forgotten because it died before it was written."""
-        async with self._turn:
-            live = await self._live()
-            for app_id, route in self._unsaved.items():
-                if commands := await self._commands(live, app_id, route):
-                    await self._carry_out(commands)
-                    live = await self._live()
+        async with self._writing:
+            async with self._turn:
+                live = await self._live()
+                for app_id, route in self._unsaved.items():
+                    if commands := await self._commands(live, app_id, route):
+                        await self._carry_out(commands)
+                        live = await self._live()
+                saved = dict(self._unsaved)
+            # Outside the turn: the next change does not wait for the disk.
             await _to_the_end(files.save, self._settings, live, len(live.slots))
-            self._unsaved.clear()
+            for app_id, route in saved.items():
+                if self._unsaved.get(app_id) is route:
+                    self._unsaved.pop(app_id, None)
 
     async def _keep_files(self) -> None:
         """Saves soon after a change, deletes dynos whose last request has ended, and keeps the certificate good."""
@@ -197,7 +203,7 @@ class HAProxyRouter(Router):
         wanted = files.stamp(self._settings)
         if await self._stamp() == wanted:
             return
-        async with self._turn:
+        async with self._writing, self._turn:
             live = await self._live()
             await _to_the_end(files.save, self._settings, live, max(self._settings.slots, len(live.slots)))
             await _to_the_end(files.write_start_files, self._settings)
@@ -205,7 +211,7 @@ class HAProxyRouter(Router):
 
     async def _grow(self) -> None:
         """Doubles the slots."""
-        async with self._turn:
+        async with self._writing, self._turn:
             live = await self._live()
             wanted = 2 * len(live.slots)
             await _to_the_end(files.save, self._settings, live, wanted)
