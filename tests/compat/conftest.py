@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +18,13 @@ from system.rig import Copy, running_copy
 from .client import Heroku
 from .table import REFUSED, UNSUPPORTED, WORKS
 
-_ALL: dict[str, set[str]] = {}
+_PASSED = "SENRYU_COMPAT_PASSED"  # a file: the tests may run in another process than the one that prints
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before other processes begin, which get it with their environment."""
+    if _PASSED not in os.environ:
+        os.environ[_PASSED] = tempfile.mkstemp(prefix="senryu-compat-")[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,8 +53,9 @@ def person(platform: Copy, tmp_path_factory: pytest.TempPathFactory) -> Person:
 def heroku(person: Person) -> Iterator[Heroku]:
     """The client, pointed at the platform by `senryu env`."""
     client = Heroku(person)
-    _ALL["passed"] = client.passed
     yield client
+    with Path(os.environ[_PASSED]).open("a") as file:
+        file.writelines(f"{name}\n" for name in sorted(client.passed))
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +71,12 @@ def app(heroku: Heroku) -> Iterator[App]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table: command → pass, fail, or unsupported with the reason."""
-    passed = _ALL.get("passed")
-    if passed is None:
+    file = Path(os.environ[_PASSED])
+    if hasattr(terminalreporter.config, "workerinput") or not file.exists():
+        return
+    passed = set(file.read_text().split())
+    file.unlink()
+    if not passed:
         return
     terminalreporter.section("heroku commands")
     for name in sorted({*WORKS, *REFUSED}):

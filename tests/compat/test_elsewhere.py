@@ -21,7 +21,7 @@ from system.person import PROGRAM, Done, Person
 from system.rig import CHECKOUT, Copy, eventually, running_copy
 from system.terminal import TerminalSession
 
-from .client import installed
+from .client import installed, path_to
 
 DOMAIN = "platform.test"
 _THERE = 'mount --bind "$0" /etc/hosts && exec "$@"'
@@ -38,7 +38,7 @@ class FarPerson(Person):
         self.environment |= {
             "SENRYU_URL": f"https://api.{DOMAIN}:{copy.tls_port}",
             "SSL_CERT_FILE": str(copy.home / "tls/ca.pem"),
-            "PATH": f"{installed()}:{os.environ['PATH']}",
+            "PATH": f"{path_to(installed())}:{os.environ['PATH']}",
         }
         (home / ".cache/heroku").mkdir(parents=True)
         (home / ".cache/heroku/terms-of-service").touch()
