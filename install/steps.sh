@@ -205,11 +205,11 @@ stop_platform() {
     kill -TERM "$pid" 2>/dev/null || true
     local deadline=$((SECONDS + 20))
     while [ -d "/proc/$pid" ] && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
-    for service in senryud router agent; do
-      sv -w 20 force-stop "$SENRYU_HOME/services/$service" >/dev/null 2>&1 || true
-      sv exit "$SENRYU_HOME/services/$service" >/dev/null 2>&1 || true
-    done
   fi
+  for service in senryud router agent; do  # also when an earlier stop was cut off here
+    sv -w 20 force-stop "$SENRYU_HOME/services/$service" >/dev/null 2>&1 || true
+    sv exit "$SENRYU_HOME/services/$service" >/dev/null 2>&1 || true
+  done
   rm -f "$SENRYU_HOME/services.pid"
   if [ -x "$venv/bin/senryu-agent" ]; then
     say "Ending dynos, removing networks, mounts and control groups"
