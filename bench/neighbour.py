@@ -20,22 +20,54 @@ from stand import App, eventually, new_app, person_on, print_table, running_plat
 RATE = 100
 WARM_UP_S = 2.0
 TIMES_QUIET = 3.0
+_SPIN = """\
+import os
+for _ in range(63): os.fork() or os.execvp('sh', ['sh', '-c', 'while :; do :; done'])
+while True: pass
+"""
+_FORK = """\
+import os
+while True:
+    try: os.fork()
+    except OSError: pass
+"""
+_EAT = """\
+import os
+while True:
+    child = os.fork()
+    if not child:
+        held = []
+        while len(held) < 900: held.append(b'x' * (1 << 20))
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+_FILL = """\
+import os
+while True:
+    file = os.open('/tmp/full', os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+    try:
+        while True: os.write(file, os.urandom(65536)); os.fsync(file)
+    except OSError: pass
+    os.close(file)
+"""
+_LINES = """\
+import os
+block = b'a line of an ordinary length, as apps write them to their log\\n' * 500
+while True: os.write(1, block)
+"""
+_LONG = """\
+import os
+block = b'x' * 65536
+while True: os.write(1, block)
+"""
 HOGS = {
-    "cpu": ("64 threads that count", "import os\nfor _ in range(63): os.fork() or os.execvp('sh', ['sh', '-c', 'while :; do :; done'])\nwhile True: pass"),
-    "forks": ("a fork bomb", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass"),
-    "memory": (
-        "memory up to the limit, again and again",
-        "import os, time\nwhile True:\n  child = os.fork()\n  if not child:\n    held = []\n    while len(held) < 900: held.append(b'x' * (1 << 20))\n"
-        "    os._exit(0)\n  os.waitpid(child, 0)",
-    ),
-    "disk": (
-        "a full disk, and fsync after every 64 kB",
-        "import os\nwhile True:\n  f = os.open('/tmp/full', os.O_CREAT | os.O_WRONLY | os.O_TRUNC)\n  try:\n    while True: os.write(f, os.urandom(65536)); os.fsync(f)\n"
-        "  except OSError: pass\n  os.close(f)",
-    ),
-    "lines": ("log lines as fast as it can", "import os\nblock = b'a line of an ordinary length, as apps write them to their log\\n' * 500\nwhile True: os.write(1, block)"),
-    "long": ("one endless log line", "import os\nblock = b'x' * 65536\nwhile True: os.write(1, block)"),
-}  # fmt: skip
+    "cpu": ("64 threads that count", _SPIN),
+    "forks": ("a fork bomb", _FORK),
+    "memory": ("memory up to the limit, again and again", _EAT),
+    "disk": ("a full disk, and fsync after every 64 kB", _FILL),
+    "lines": ("log lines as fast as it can", _LINES),
+    "long": ("one endless log line", _LONG),
+}
 
 
 async def _ask(port: int, host: str, due: float, took: list[float]) -> None:
@@ -108,7 +140,7 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 8.0
     wanted = sys.argv[2:] or list(HOGS)
     files = {"Procfile": "".join(f"{name}: python3 {name}.py\n" for name in HOGS)}
-    files |= {f"{name}.py": script + "\n" for name, (_, script) in HOGS.items()}
+    files |= {f"{name}.py": script for name, (_, script) in HOGS.items()}
     with running_platform() as copy, person_on(copy) as person, new_app(person) as app, new_app(person, files) as hog:
         app.push()
         hog.push()

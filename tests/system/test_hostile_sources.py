@@ -250,7 +250,8 @@ def test_a_pushed_tree_reaches_nothing_outside_itself(make_app: Callable[..., Ap
     assert "They are not fetched" in said or "not fetched" in said, said
     assert canary.seen() == before
     assert app.visit("/index.html").text == "pushed"
-    script = f"grep -c dyno passwd; cat canary/file up{canary.folder}/file loop sub/* */secret 2>/dev/null; find sub/ up/work canary/ -mindepth 1 2>/dev/null; true"
+    script = f"grep -c dyno passwd; cat canary/file up{canary.folder}/file loop sub/* */secret 2>/dev/null;"
+    script += " find sub/ up/work canary/ -mindepth 1 2>/dev/null; true"
     found = app.senryu("run", script).stdout
     assert found.split() == ["1"]  # the links lead to the dyno's own files; nobody fetched the submodule
 
