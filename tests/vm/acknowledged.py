@@ -32,8 +32,8 @@ class Ledger:
                 lost.append(f"config var {key} was acknowledged as {value} and is {config.get(key)}")
         for key in config.keys() - self.config.keys() - self.maybe_config.keys():
             lost.append(f"config var {key} was never set")
-        releases = app.releases()
-        versions = [int(release["version"]) for release in releases]
+        releases = json.loads(app.senryu("releases", "-n", "1000", "--json").stdout)
+        versions = sorted((int(release["version"]) for release in releases), reverse=True)
         if versions != list(range(len(versions), 0, -1)) or len(versions) < self.releases:
             lost.append(f"{self.releases} releases were acknowledged, there are {versions}")
         deployed = app.git("ls-remote", "senryu", "refs/heads/main").stdout.split()[:1]
