@@ -71,7 +71,7 @@ def flood(copy: Copy, app: App, per_s: int, seconds: float) -> list[tuple[object
 async def kept(copy: Copy, app: App) -> list[LogLine]:
     """The app's whole history on disk, read from a copy of it."""
     wanted = app.owner.senryu("apps:info", "--app", app.name, "--json").stdout
-    app_id = next(line for line in (copy.home / "logs").iterdir() if line.name in wanted)
+    app_id = next(folder for folder in (copy.home / "logs").iterdir() if len(folder.name) == 36 and folder.name in wanted)
     async with FileLogs(copy.home / "logs") as logs:
         return await logs.history(UUID(app_id.name), LogFilter(), 10**9)
 
