@@ -56,6 +56,7 @@ def test_a_cable_has_its_addresses_and_routes_and_goes_with_one_end() -> None:
             links.route("10.99.0.2", near, source="10.99.0.1")
             links.default_route("10.99.0.2", near)
             links.refuse("10.98.0.0/16")
+            assert "quickack 1" in shown("route"), "answers in two parts would take 40 ms"
             told = shown("-o", "addr", "show", "near") + shown("-o", "link", "show", "far") + shown("route")
             assert "10.99.0.1/32" in told and "mtu 1400" in told and "UP" in told
             assert "10.99.0.2 dev near proto static scope link src 10.99.0.1" in told
