@@ -14,6 +14,7 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.core.result import Ok
 
 from contract import hold, openapi
 from house import House
@@ -56,6 +57,7 @@ class _Caller:
     def try_all(self) -> None:
         """Every operation, each with some cases."""
         for number, found in enumerate(schemathesis.openapi.from_dict(openapi()).get_all_operations()):
+            assert isinstance(found, Ok), found
             operation = found.ok()
             if (operation.method.upper(), operation.path) not in _NOT_CALLED:
                 self._try(operation, number)
