@@ -14,20 +14,22 @@ VERSION = "11.10.0"
 # Run by the suite: exit status, output and effect.
 WORKS = frozenset(
     """
-    access access:add access:remove access:update addons addons:attach addons:create addons:destroy addons:detach addons:info addons:open
-    addons:plans addons:rename addons:services addons:upgrade addons:wait apps apps:create apps:destroy apps:diff apps:info apps:join
-    apps:leave apps:lock apps:open apps:rename apps:stacks apps:stacks:set apps:transfer apps:unlock auth:2fa auth:login auth:logout
-    auth:token auth:whoami authorizations authorizations:create authorizations:info authorizations:revoke authorizations:rotate
-    authorizations:update autocomplete buildpacks buildpacks:add buildpacks:clear buildpacks:info buildpacks:remove buildpacks:search
-    buildpacks:set buildpacks:versions certs certs:add certs:auto certs:auto:disable certs:auto:enable certs:auto:refresh certs:generate
-    certs:info certs:remove certs:update clients clients:create clients:destroy clients:info clients:rotate clients:update config
-    config:edit config:get config:set config:unset domains domains:add domains:clear domains:info domains:remove domains:update
-    domains:wait drains drains:add drains:remove features features:enable features:info git:clone git:credentials git:remote keys keys:add
-    keys:clear keys:remove labs labs:enable labs:info local local:run local:version logs maintenance maintenance:off maintenance:on
-    members members:add members:remove members:set orgs pg:backups pg:info pipelines ps ps:restart ps:scale ps:stop ps:type ps:wait
-    redis:info regions releases releases:info releases:output releases:retry releases:rollback run run:detached run:inside sessions
-    sessions:destroy status teams telemetry usage:addons version:info webhooks webhooks:add webhooks:deliveries webhooks:deliveries:info
-    webhooks:events webhooks:events:info webhooks:info webhooks:remove webhooks:update
+    access access:add access:remove access:update addons addons:attach addons:create addons:destroy addons:detach addons:info
+    addons:open addons:plans addons:rename addons:services addons:upgrade addons:wait apps apps:create apps:destroy apps:diff
+    apps:info apps:join apps:leave apps:lock apps:open apps:rename apps:stacks apps:stacks:set apps:transfer apps:unlock
+    auth:2fa auth:login auth:logout auth:token auth:whoami authorizations authorizations:create authorizations:info
+    authorizations:revoke authorizations:rotate authorizations:update autocomplete buildpacks buildpacks:add buildpacks:clear
+    buildpacks:info buildpacks:remove buildpacks:search buildpacks:set buildpacks:versions certs certs:add certs:auto
+    certs:auto:disable certs:auto:enable certs:auto:refresh certs:generate certs:info certs:remove certs:update clients
+    clients:create clients:destroy clients:info clients:rotate clients:update config config:edit config:get config:set
+    config:unset domains domains:add domains:clear domains:info domains:remove domains:update domains:wait drains drains:add
+    drains:remove features features:disable features:enable features:info git:clone git:credentials git:remote keys keys:add
+    keys:clear keys:remove labs labs:disable labs:enable labs:info local local:run local:version logs maintenance
+    maintenance:off maintenance:on members members:add members:remove members:set orgs pg:backups pg:info pipelines ps
+    ps:restart ps:scale ps:stop ps:type ps:wait redis:info regions releases releases:info releases:output releases:retry
+    releases:rollback run run:detached run:inside sessions sessions:destroy status teams telemetry usage:addons version:info
+    webhooks webhooks:add webhooks:deliveries webhooks:deliveries:info webhooks:events webhooks:events:info webhooks:info
+    webhooks:remove webhooks:update
     """.split()
 )
 
@@ -36,7 +38,6 @@ _NO_DATABASES = "no database add-ons yet"
 _NO_PIPELINES = "no pipelines yet"
 _NO_CONTAINERS = "no container registry"
 REFUSED = {
-    **dict.fromkeys("features:disable labs:disable".split(), "the features there are cannot be switched off"),
     **dict.fromkeys("pipelines:add pipelines:create pipelines:destroy pipelines:info".split(), _NO_PIPELINES),
     **dict.fromkeys("pipelines:promote pipelines:remove pipelines:rename pipelines:update".split(), _NO_PIPELINES),
     **dict.fromkeys("ci ci:config ci:config:get ci:config:set ci:config:unset ci:info ci:last".split(), _NO_PIPELINES),

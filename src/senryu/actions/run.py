@@ -16,15 +16,18 @@ from ..core.config_var import checked_key
 from ..core.dyno import Dyno, DynoKind, Engine
 from ..core.dyno_size import size_named
 from ..core.errors import Invalid, NotFound
+from ..core.feature import EXEC
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
 from ..store.add_ons import attached_variables
 from ..store.database import Database
 from ..store.dynos import TerminalWish, create_dyno, delete_dyno, list_dynos, start_wish
+from ..store.features import switched_off
 from ..store.releases import current_release, find_release
 from ..store.vault import Vault
 from .note import note
 from .start_dyno import environment, record, start_dyno
+from .switch_feature import needs_feature
 from .tell import tell
 
 COMMAND_MAX_BYTES = 32 * 1024
@@ -103,10 +106,11 @@ async def environment_inside(app: App, dyno: Dyno, extra: Mapping[str, str], *, 
     async with db.reading() as tx:
         release = await find_release(tx, app.id, dyno.release_id, vault=vault)
         given, _ = await start_wish(tx, dyno.id, vault=vault)
-        attached = await attached_variables(tx, app.id, vault=vault)
+        await needs_feature(tx, app, EXEC)
+        attached, off = await attached_variables(tx, app.id, vault=vault), await switched_off(tx, app.id)
     if release is None:
         raise NotFound(f"Couldn't find the release that {dyno.name} runs.", app=app.name)
-    return environment(app, release, dyno, {**attached, **given, **extra})
+    return environment(app, release, dyno, {**attached, **given, **extra}, off)
 
 
 def terminal_wish(env: Mapping[str, str], *, attach: bool, tty: bool) -> tuple[TerminalWish, dict[str, str]]:

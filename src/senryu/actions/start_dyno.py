@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -11,17 +11,21 @@ from ..core.app import App
 from ..core.clock import Clock
 from ..core.dyno import BASE_ENV, Dyno, DynoKind, DynoOrder, DynoState, Engine, port_of
 from ..core.dyno_size import size_named
+from ..core.feature import METADATA
 from ..core.log_line import LogWriter
 from ..core.release import Release
 from ..store.add_ons import attached_variables
 from ..store.database import Database
 from ..store.dynos import TerminalWish, create_dyno, start_wish
+from ..store.features import switched_off
 from ..store.vault import Vault
 from .note import note
 from .tell import tell
 
 
-def environment(app: App, release: Release, dyno: Dyno, extra: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    app: App, release: Release, dyno: Dyno, extra: Mapping[str, str], off: Collection[str] = ()
+) -> dict[str, str]:
     """What a dyno's processes find: defaults, config vars over them, what the platform alone decides over all.
 
     Source: Dev Center, dyno-metadata; reliability.md 4.7.
@@ -30,16 +34,22 @@ def environment(app: App, release: Release, dyno: Dyno, extra: Mapping[str, str]
     return {
         **BASE_ENV,
         "DYNO_RAM": str(size.memory_bytes // limits.MIB),
-        "HEROKU_APP_ID": str(app.id),
-        "HEROKU_APP_NAME": app.name,
-        "HEROKU_RELEASE_VERSION": f"v{release.version}",
-        "HEROKU_RELEASE_CREATED_AT": release.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        **({"HEROKU_SLUG_COMMIT": release.commit, "HEROKU_BUILD_COMMIT": release.commit} if release.commit else {}),
+        **({} if METADATA in off else _metadata(app, release)),
         **release.config_vars,
         **extra,
         "DYNO": dyno.name,
         "PORT": str(dyno.port),
         "PS": dyno.name,
+    }
+
+
+def _metadata(app: App, release: Release) -> dict[str, str]:
+    return {
+        "HEROKU_APP_ID": str(app.id),
+        "HEROKU_APP_NAME": app.name,
+        "HEROKU_RELEASE_VERSION": f"v{release.version}",
+        "HEROKU_RELEASE_CREATED_AT": release.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **({"HEROKU_SLUG_COMMIT": release.commit, "HEROKU_BUILD_COMMIT": release.commit} if release.commit else {}),
     }
 
 
@@ -116,14 +126,14 @@ async def start_dyno(
         async with db.transaction() as tx:
             await create_dyno(tx, dyno)
             await note(tx, app, dyno, "create", now=dyno.created_at)
-            attached = await attached_variables(tx, app.id, vault=vault)
+            attached, off = await attached_variables(tx, app.id, vault=vault), await switched_off(tx, app.id)
         extra: dict[str, str] = {}
         wish = TerminalWish()
     else:
         async with db.reading() as tx:
             extra, wish = await start_wish(tx, dyno.id, vault=vault)
-            attached = await attached_variables(tx, app.id, vault=vault)
-    env = environment(app, release, dyno, {**attached, **extra})
+            attached, off = await attached_variables(tx, app.id, vault=vault), await switched_off(tx, app.id)
+    env = environment(app, release, dyno, {**attached, **extra}, off)
     shown = dyno.command.replace("${PORT}", str(dyno.port)).replace("$PORT", str(dyno.port))
     await tell(app.id, dyno.name, f"Starting process with command `{shown}`", log_writer=log_writer, clock=clock)
     await engine.start(order_of(app, release, dyno, env, wish))

@@ -5,13 +5,16 @@ Source: schema `app-feature`, `account-feature`
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from ..actions.switch_feature import switch_feature
 from ..core.feature import ACCOUNT_FEATURES, APP_FEATURES, Feature, checked_switch, feature_named
-from .auth import AppDep, CallerDep
+from ..store.features import switched_off
+from .auth import AppDep, CallerDep, PlatformDep
 from .body import flag, json_body
 from .ranges import listed
 from .regions import REGION
@@ -19,14 +22,14 @@ from .regions import REGION
 router = APIRouter()
 
 
-def shown(feature: Feature) -> dict[str, Any]:
-    """The schema's `app-feature`."""
+def shown(feature: Feature, off: Collection[str] = ()) -> dict[str, Any]:
+    """The schema's `app-feature`; `off` are those switched off."""
     return {
         "created_at": REGION["created_at"],
         "description": feature.description,
         "display_name": feature.display_name,
         "doc_url": feature.doc_url,
-        "enabled": feature.is_enabled,
+        "enabled": feature.name not in off,
         "feedback_email": "",
         "id": str(feature.id),
         "name": feature.name,
@@ -51,23 +54,30 @@ async def one_of_account(feature: str, caller: CallerDep) -> JSONResponse:
 async def switch_of_account(feature: str, request: Request, caller: CallerDep) -> JSONResponse:
     """Update of the account; what is always on stays on."""
     found = feature_named(feature, ACCOUNT_FEATURES)
-    return JSONResponse(shown(checked_switch(found, flag(await json_body(request), "enabled"))))
+    checked_switch(found, flag(await json_body(request), "enabled"))
+    return JSONResponse(shown(found))
 
 
 @router.get("/apps/{app}/features")
-async def index(request: Request, app: AppDep) -> JSONResponse:
+async def index(request: Request, app: AppDep, platform: PlatformDep) -> JSONResponse:
     """List."""
-    return listed(request, [shown(each) for each in APP_FEATURES], fields=("id", "name"))
+    async with platform.db.reading() as tx:
+        off = await switched_off(tx, app.id)
+    return listed(request, [shown(each, off) for each in APP_FEATURES], fields=("id", "name"))
 
 
 @router.get("/apps/{app}/features/{feature}")
-async def info(feature: str, app: AppDep) -> JSONResponse:
+async def info(feature: str, app: AppDep, platform: PlatformDep) -> JSONResponse:
     """Info."""
-    return JSONResponse(shown(feature_named(feature, APP_FEATURES)))
+    found = feature_named(feature, APP_FEATURES)
+    async with platform.db.reading() as tx:
+        return JSONResponse(shown(found, await switched_off(tx, app.id)))
 
 
 @router.patch("/apps/{app}/features/{feature}")
-async def switch(feature: str, request: Request, app: AppDep) -> JSONResponse:
-    """Update; what is always on stays on."""
+async def switch(feature: str, request: Request, app: AppDep, platform: PlatformDep) -> JSONResponse:
+    """Update: on or off from the next start of a dyno; what is always on stays on."""
     found = feature_named(feature, APP_FEATURES)
-    return JSONResponse(shown(checked_switch(found, flag(await json_body(request), "enabled"))))
+    is_on = checked_switch(found, flag(await json_body(request), "enabled"))
+    off = await switch_feature(app, found, is_on=is_on, db=platform.db)
+    return JSONResponse(shown(found, off))

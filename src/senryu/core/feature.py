@@ -1,6 +1,6 @@
 """Features: what an app or account may switch on at Heroku, and how this platform is.
 
-Nothing can be switched here yet: each feature is a fact about every app.
+Some can be switched off for an app; the others are facts about every app.
 Source: schema `app-feature`, `account-feature`; https://devcenter.heroku.com/articles/heroku-labs
 """
 
@@ -16,14 +16,14 @@ _IDS = UUID("b1f0f3f2-94a4-4a1e-8d0b-6c1b1c0f8a55")
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature. `state` is `general`, or `beta` for those that `labs` shows."""
+    """One feature, on unless switched off. `state` is `general`, or `beta` for those that `labs` shows."""
 
     name: str
     display_name: str
     description: str
     doc_url: str
     state: str
-    is_enabled: bool = True
+    is_switchable: bool = False
 
     @property
     def id(self) -> UUID:
@@ -31,18 +31,20 @@ class Feature:
         return uuid5(_IDS, self.name)
 
 
+EXEC, METADATA = "runtime-heroku-exec", "runtime-dyno-metadata"
 _LABS = "https://devcenter.heroku.com/articles"
 APP_FEATURES = (
     Feature("preboot", "Preboot", "New web dynos take requests before the old ones are stopped", f"{_LABS}/preboot", "general"),
     Feature(
-        "runtime-heroku-exec", "Heroku Exec", "Commands run inside running dynos (`senryu ps:exec`, run:inside)", f"{_LABS}/exec", "general"
+        EXEC, "Heroku Exec", "Commands run inside running dynos (`senryu ps:exec`, run:inside)", f"{_LABS}/exec", "general", True
     ),
     Feature(
-        "runtime-dyno-metadata",
+        METADATA,
         "Dyno Metadata",
         "Dynos are told their app's name, release and commit in HEROKU_ variables",
         f"{_LABS}/dyno-metadata",
         "beta",
+        True,
     ),
 )
 ACCOUNT_FEATURES = (
@@ -64,10 +66,10 @@ def feature_named(name: str, among: tuple[Feature, ...]) -> Feature:
     raise NotFound(f"Couldn't find the feature `{name[:80]}`; this platform has {', '.join(each.name for each in among)}.")
 
 
-def checked_switch(feature: Feature, enabled: bool | None) -> Feature:
-    """The feature, when that is how it is already. Raises: Invalid, as nothing can be switched."""
+def checked_switch(feature: Feature, enabled: bool | None) -> bool:
+    """Whether it is to be on. Raises: Invalid for one that is always on."""
     if enabled is None:
         raise Invalid("`enabled` is missing; give true or false.")
-    if enabled != feature.is_enabled:
+    if not enabled and not feature.is_switchable:
         raise Invalid(f"{feature.name} is always on here and cannot be switched off.")
-    return feature
+    return enabled

@@ -353,6 +353,10 @@ buildpack_installations = Table(
     Column("url", Text, nullable=False),
 )
 
+app_features_off = Table(
+    "app_features_off", metadata, _app(primary_key=True), Column("name", String(62), primary_key=True)
+)
+
 stacks = Table(
     "stacks",
     metadata,
