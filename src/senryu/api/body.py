@@ -11,10 +11,11 @@ from fastapi import Request
 
 from ..core.errors import BadRequest, Invalid
 from ..core.limits import API_BODY_MAX_BYTES
+from .openapi.vocabulary import free_form, vocabulary
 
 
 async def json_body(request: Request) -> dict[str, Any]:
-    """The body as an object; an empty body is an empty object. Raises: BadRequest when it is too large, no JSON or no object."""
+    """The body as an object; an empty body is an empty object. Raises: BadRequest when it is too large, no JSON or no object; Invalid."""
     content = b""
     async for chunk in request.stream():
         content += chunk
@@ -28,7 +29,18 @@ async def json_body(request: Request) -> dict[str, Any]:
         raise BadRequest("The request body is not valid JSON.") from None
     if not isinstance(body, dict):
         raise BadRequest("The request body must be a JSON object.")
+    _check_known(request, body)
     return body
+
+
+def _check_known(request: Request, body: Mapping[str, Any]) -> None:
+    """A field that nothing in the API has is a mistake. Those of other resources are left alone, as clients send them along."""
+    route = request.scope.get("route")
+    if f"{request.method} {getattr(route, 'path', '')}" in free_form():
+        return
+    strange = [name for name in body if name not in vocabulary()]
+    if strange:
+        raise Invalid(f"Unknown fields: {', '.join(name[:40] for name in strange[:5])}.")
 
 
 def text(body: Mapping[str, Any], name: str, *, most: int = 4096) -> str | None:
