@@ -25,9 +25,12 @@ hypothesis.settings.load_profile("untimed")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay together when several processes share the work, those of the official client in one process."""
+    """Tests of a file stay together when several processes share the work, those of the official client in one process.
+
+    First of all: xdist looks at the marks while it collects.
+    """
     for item in items:
         folder = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(folder if folder == "compat" else str(item.path)))

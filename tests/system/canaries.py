@@ -70,7 +70,7 @@ def in_tree(root: Path, sought: Mapping[bytes, str]) -> set[str]:
             with contextlib.suppress(OSError):
                 status = path.lstat()
                 if stat.S_ISREG(status.st_mode):
-                    names = in_file(path, sought) | in_bytes(str(path).encode(), sought)
+                    names = in_file(path, sought) | in_bytes(os.fsencode(path), sought)
                     found |= {f"{path.relative_to(root)}: {name} (uid {status.st_uid}, {stat.S_IMODE(status.st_mode):o})" for name in names}
     return found
 
