@@ -63,7 +63,7 @@ class OutputFiles:
             if not following:
                 return None
             following[0].was_given = True
-            return os.dup(following[0].descriptor), following[0].lost
+            return _anew(following[0].descriptor), following[0].lost
 
     def close(self) -> None:
         """Lets go of all files."""
@@ -91,3 +91,8 @@ def _lines(descriptor: int) -> int:
     """How many lines end in a file. A record tagged P is a part of one."""
     content = os.pread(descriptor, 2 * OUTPUT_MAX_BYTES, 0)
     return content.count(b"\n") - content.count(b"+00:00 stdout P ") - content.count(b"+00:00 stderr P ")
+
+
+def _anew(descriptor: int) -> int:
+    """The same file opened once more: a duplicate would go on where the reader before stopped."""
+    return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
