@@ -133,7 +133,9 @@ def test_secrets_are_nowhere_but_where_they_belong(operator: Person, receiver: s
         found = found_at_work | in_tree(copy.home, sought) | environments
         # The router reads the certificates it serves from files: its own user's alone.
         served = {each for each in found if ": certificate key (" in each and "/" in each and each.endswith(", 600)")}
-        assert found - served == set(), found
+        # A dyno's configuration for runc holds its environment, root's alone, for the milliseconds until it has started.
+        starting = {each for each in found if re.match(r"agent/dynos/[0-9a-f-]{36}/config\.json: (config|env) \(uid 0, 600\)$", each)}
+        assert found - served - starting == set(), found
         for path in _readable(app.name):
             for person in (stranger, operator, None):
                 status, answer = call(person, copy, "GET", path)
