@@ -40,12 +40,13 @@ install_packages() {
   if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' > $policy; chmod 755 $policy; made_policy=yes; fi
   # Nor make databases of their own.
   mkdir -p /etc/postgresql-common/createcluster.d; echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/senryu.conf
-  trap '[ -z "$made_policy" ] || rm -f /usr/sbin/policy-rc.d' RETURN
+  trap '[ -z "$made_policy" ] || rm -f /usr/sbin/policy-rc.d; rm -f /etc/postgresql-common/createcluster.d/senryu.conf' RETURN
   local log; log=$(mktemp)
   DEBIAN_FRONTEND=noninteractive apt-get update -qq >"$log" 2>&1 || true
   if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     [ -z "$made_policy" ] || rm -f $policy
+    rm -f /etc/postgresql-common/createcluster.d/senryu.conf
     fail "apt-get could not install $missing (its last words are above); check the network and /etc/apt."
   fi
   rm -f "$log"

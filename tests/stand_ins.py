@@ -104,12 +104,14 @@ class ScriptedAuthority(Authority):
 
 
 class ScriptedSupplier:
-    """A supplier in memory: what it made is in `made`; `fails` is raised by the next call; `gate` holds provisioning."""
+    """A supplier in memory: what it made is in `made`; `fails` is raised by the next call, `fails_next` by
+    the one after; `gate` holds provisioning."""
 
     def __init__(self, service: AddOnService) -> None:
         self._service = service
         self.made: dict[UUID, str] = {}
         self.fails: PlatformError | None = None
+        self.fails_next: PlatformError | None = None
         self.gate: asyncio.Event | None = None
 
     @property
@@ -136,7 +138,7 @@ class ScriptedSupplier:
         self.made.pop(id, None)
 
     def _check(self) -> None:
-        failure, self.fails = self.fails, None
+        failure, self.fails, self.fails_next = self.fails, self.fails_next, None
         if failure is not None:
             raise failure
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from .config import SETTINGS, Settings, explained, settings
+from .config import SETTINGS, WITH_PASSWORDS, Settings, explained, settings
 from .core.errors import Invalid, PlatformError
 
 
@@ -54,9 +54,10 @@ def _do(given: argparse.Namespace, wanted: Settings) -> int:
 
         return prepare(wanted)
     if given.verb == "install":
-        if settings({"home": wanted.home}, {}).database_url != wanted.database_url:
-            file = wanted.home / "senryu.toml"
-            raise Invalid(f"Write `database_url` into {file}: services take it from there, where its password is safe.")
+        kept, file = settings({"home": wanted.home}, {}), wanted.home / "senryu.toml"
+        for name in WITH_PASSWORDS:
+            if getattr(kept, name) != getattr(wanted, name):
+                raise Invalid(f"Write `{name}` into {file}: services take it from there, where its password is safe.")
         from .install import runit, systemd
 
         written = systemd.install(wanted, given.units_dir) if given.systemd else runit.install(wanted)

@@ -42,6 +42,10 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
 }
 
 
+# These stay out of arguments, which are anybody's to read.
+WITH_PASSWORDS = ("database_url", "postgres_admin_url")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings in force."""
@@ -146,7 +150,7 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envir
 
 
 def explained(flags: Mapping[str, Any], wanted: Settings, environment: Mapping[str, str] = os.environ) -> list[tuple[str, str, str]]:
-    """Each setting's name, value and where it came from; a password in the database URL is not shown."""
+    """Each setting's name, value and where it came from; passwords in URLs are not shown."""
     file = wanted.home / "senryu.toml"
     written = tomllib.loads(file.read_text()) if file.is_file() else {}
     told = []

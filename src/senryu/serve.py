@@ -225,7 +225,10 @@ def _suppliers(settings: Settings, engine: ContainerEngine) -> Suppliers:
 
 async def _finish_add_ons(platform: Platform) -> None:
     while True:
-        await finish_add_ons(suppliers=platform.suppliers, **releasing(platform))
+        try:
+            await finish_add_ons(suppliers=platform.suppliers, **releasing(platform))
+        except Exception:
+            _log.exception("add-ons could not be looked after")
         await platform.clock.sleep(ADD_ONS_ROUND_S)
 
 

@@ -17,6 +17,7 @@ from senryu.install.systemd import prepare_unit, unit
 @pytest.fixture
 def chosen(tmp_path: Path) -> Settings:
     flags = {"home": tmp_path / "ho me", "port": 80, "tls_port": 443, "domain": "example.com", "database_url": "postgresql://u:secret@h/x"}
+    flags["postgres_admin_url"] = "postgres://admin:secret@h/"
     return settings(flags, {})
 
 

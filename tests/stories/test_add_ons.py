@@ -108,6 +108,48 @@ async def test_an_add_on_half_made_in_a_crash_is_finished(house: House, supplier
     assert (await _config(house, "crash"))["DATABASE_URL"] == f"scripted://{add_on['id']}"
 
 
+async def test_what_cannot_be_made_nor_taken_away_now_goes_later_and_says_why_it_was_not_made(
+    house: House, supplier: ScriptedSupplier
+) -> None:
+    await house.create("twice")
+    supplier.fails = Unavailable("The server is away; try again.")
+    supplier.fails_next = Unavailable("It is still away.")
+    answer = await house.client.post("/apps/twice/addons", json={"plan": "heroku-postgresql"})
+    assert answer.json()["message"] == "The server is away; try again."
+    assert (await _config(house, "twice")) == {}
+    house.clock.advance(600)
+    await finish_add_ons(suppliers=house.platform.suppliers, **releasing(house.platform))
+    assert (await house.client.get("/apps/twice/addons")).json() == []
+
+
+async def test_an_add_on_destroyed_while_it_is_made_is_not_made(house: House, supplier: ScriptedSupplier) -> None:
+    await house.create("fickle")
+    supplier.gate = asyncio.Event()
+    asking = asyncio.create_task(house.client.post("/apps/fickle/addons", json={"plan": "heroku-postgresql", "name": "fickle-db"}))
+    await eventually(lambda: _is_known(house, "fickle-db"))
+    assert (await house.client.delete("/apps/fickle/addons/fickle-db")).status_code == 200
+    supplier.gate.set()
+    assert (await asking).status_code == 409
+    assert (await house.client.get("/addons/fickle-db")).status_code == 404
+
+
+async def _is_known(house: House, name: str) -> bool:
+    return (await house.client.get(f"/addons/{name}")).status_code == 200
+
+
+async def test_every_app_that_had_a_database_restarts_without_it(house: House, supplier: ScriptedSupplier) -> None:
+    await house.create("host")
+    await house.create("guest")
+    await house.deploy("guest")
+    made = (await house.client.post("/apps/host/addons", json={"plan": "heroku-postgresql"})).json()
+    await house.client.post("/addon-attachments", json={"addon": made["name"], "app": "guest"})
+    await house.client.request("DELETE", f"/apps/host/addons/{made['id']}", json={"force": True})
+    await house.settle("guest")
+    [dyno] = await house.serving("guest")
+    assert "DATABASE_URL" not in dyno.order.env
+    assert (await house.releases("guest"))[-1].description == f"Detach DATABASE (@{made['name']})"
+
+
 async def test_destroying_an_app_takes_its_databases_away(house: House, supplier: ScriptedSupplier) -> None:
     await house.create("gone")
     await house.client.post("/apps/gone/addons", json={"plan": "heroku-postgresql"})

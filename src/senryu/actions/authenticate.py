@@ -97,7 +97,7 @@ async def authenticate(token: str, *, db: Database, clock: Clock) -> tuple[Accou
     """Whose token it is. Raises: Unauthorized when it is nobody's or has expired."""
     key = hashed_token(token)
     found = await db.remembered(("token", key), lambda tx: find_by_token(tx, key))
-    if found is not None and not hmac.compare_digest(found[0].token_hash, hashed_token(token)):
+    if found is not None and not hmac.compare_digest(found[0].token_hash, key):
         found = None
     if found is None or (found[0].expires_at is not None and found[0].expires_at <= clock.now()):
         raise Unauthorized("Invalid credentials provided. Log in again with `senryu login`.")

@@ -6,10 +6,11 @@ Source: https://devcenter.heroku.com/articles/managing-add-ons
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Unpack
+from typing import TypeVar, Unpack
 from uuid import uuid4
 
 import structlog
@@ -29,7 +30,7 @@ from ..core.add_on import (
 )
 from ..core.app import App
 from ..core.clock import Clock
-from ..core.errors import Conflict, Invalid, NotFound, Unavailable
+from ..core.errors import Conflict, Invalid, NotFound, PlatformError, Unavailable
 from ..core.limits import PROVISION_TIMEOUT_S
 from ..store.accounts import find_accounts
 from ..store.add_ons import (
@@ -42,7 +43,7 @@ from ..store.add_ons import (
     list_attachments,
     update_add_on,
 )
-from ..store.apps import find_app, lock_app
+from ..store.apps import find_app, find_apps, lock_app
 from ..store.database import Database, Transaction
 from ..store.releases import latest_release
 from ..store.vault import Vault
@@ -50,6 +51,7 @@ from .attach import release_as
 from .note import note
 from .parts import Releasing
 
+_Answer = TypeVar("_Answer")
 _log = structlog.get_logger("add-ons")
 
 
@@ -95,7 +97,9 @@ async def provision(
     try:
         made = await _supplied(add_on, supplier, options, db=parts["db"], vault=vault, clock=clock)
     except (Invalid, Unavailable):
-        await _taken_away(add_on, supplier, db=parts["db"])
+        leaving = await _leaving(add_on, db=parts["db"], vault=vault, clock=clock)
+        with suppress(Unavailable):  # it goes with the next round; what is told is why it was not made
+            await _taken_away(leaving, supplier, db=parts["db"])
         raise
     await release_as(app, f"Attach {chosen_name} (@{made.name})", by=by, **parts)
     return made
@@ -104,24 +108,38 @@ async def provision(
 async def _supplied(
     add_on: AddOn, supplier: Supplier, options: Mapping[str, str], *, db: Database, vault: Vault, clock: Clock
 ) -> AddOn:
-    try:
-        async with asyncio.timeout(PROVISION_TIMEOUT_S):
-            config = await supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options)
-    except TimeoutError:
-        raise Unavailable(f"{add_on.name} could not be made within {PROVISION_TIMEOUT_S:.0f} s; try again.") from None
-    made = replace(add_on, state=AddOnState.PROVISIONED, config=config, updated_at=clock.now())
+    config = await _in_time(add_on, supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options))
     async with db.transaction() as tx:
-        if await find_add_on(tx, add_on.id, vault=vault) is None:
+        now = await find_add_on(tx, add_on.id, vault=vault)
+        if now is None or now.state is not AddOnState.PROVISIONING:
             raise Conflict(f"{add_on.name} was destroyed while it was being made.")
+        made = replace(now, state=AddOnState.PROVISIONED, config=config, updated_at=clock.now())
         await update_add_on(tx, made, vault=vault)
         await _note(tx, made, "update", was=add_on)
     return made
 
 
+async def _in_time(add_on: AddOn, call: Awaitable[_Answer]) -> _Answer:
+    """A supplier's answer. Raises: Unavailable when it does not come."""
+    try:
+        async with asyncio.timeout(PROVISION_TIMEOUT_S):
+            return await call
+    except TimeoutError:
+        raise Unavailable(f"The supplier of {add_on.name} did not answer within {PROVISION_TIMEOUT_S:.0f} s; try again.") from None
+
+
+async def _leaving(add_on: AddOn, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
+    """It is nobody's from here on, and goes whatever happens."""
+    leaving = replace(add_on, state=AddOnState.DEPROVISIONING, updated_at=clock.now())
+    async with db.transaction() as tx:
+        await update_add_on(tx, leaving, vault=vault)
+        await delete_attachments(tx, add_on_id=add_on.id)
+    return leaving
+
+
 async def _taken_away(add_on: AddOn, supplier: Supplier, *, db: Database) -> None:
-    """The resource first: its row is how it is found again."""
-    async with asyncio.timeout(PROVISION_TIMEOUT_S):
-        await supplier.deprovision(add_on.id)
+    """The resource first: its row is how it is found again. Raises: Unavailable."""
+    await _in_time(add_on, supplier.deprovision(add_on.id))
     async with db.transaction() as tx:
         await delete_add_on(tx, add_on.id)
         await _note(tx, add_on, "destroy")
@@ -135,30 +153,37 @@ async def _note(tx: Transaction, add_on: AddOn, action: str, *, was: AddOn | Non
 
 
 async def change_plan(add_on: AddOn, wanted: str, *, suppliers: Suppliers, db: Database, vault: Vault, clock: Clock) -> AddOn:
-    """Another plan of the same service. Raises: Invalid, Unavailable."""
+    """Another plan of the same service. Raises: Invalid, Unavailable, Conflict when the add-on is going."""
     supplier, plan = chosen(suppliers, wanted)
     if supplier.service.name != add_on.service:
         raise Invalid(f"{add_on.name} is of {add_on.service}; it cannot become one of {supplier.service.name}.")
-    async with asyncio.timeout(PROVISION_TIMEOUT_S):
-        await supplier.change_plan(add_on.id, plan)
-    changed = replace(add_on, plan=plan.slug, updated_at=clock.now())
-    async with db.transaction() as tx:
-        await update_add_on(tx, changed, vault=vault)
-        await _note(tx, changed, "update", was=add_on)
-    return changed
+    await _in_time(add_on, supplier.change_plan(add_on.id, plan))
+    return await _changed(add_on, lambda now: replace(now, plan=plan.slug), db=db, vault=vault, clock=clock)
 
 
 async def rename_add_on(add_on: AddOn, name: str, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
-    """Raises: Invalid, Conflict when the name is taken."""
-    changed = replace(add_on, name=checked_add_on_name(name), updated_at=clock.now())
+    """Raises: Invalid, Conflict when the name is taken or the add-on is going."""
+    checked = checked_add_on_name(name)
+    return await _changed(add_on, lambda now: replace(now, name=checked), db=db, vault=vault, clock=clock)
+
+
+async def _changed(add_on: AddOn, change: Callable[[AddOn], AddOn], *, db: Database, vault: Vault, clock: Clock) -> AddOn:
+    """Changes what is stored now, which may be newer than what the caller saw."""
     async with db.transaction() as tx:
+        now = await find_add_on(tx, add_on.id, vault=vault)
+        if now is None or now.state is not AddOnState.PROVISIONED:
+            raise Conflict(f"{add_on.name} is not provisioned; `senryu addons` shows its state.")
+        changed = replace(change(now), updated_at=clock.now())
         await update_add_on(tx, changed, vault=vault)
-        await _note(tx, changed, "update", was=add_on)
+        await _note(tx, changed, "update", was=now)
     return changed
 
 
 async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppliers, force: bool, **parts: Unpack[Releasing]) -> AddOn:
-    """Detaches it everywhere, releases, takes the resource away. Raises: Conflict while other apps have it attached, unless `force`."""
+    """Detaches it everywhere, releases each app that had it, takes the resource away.
+
+    Raises: Conflict while other apps have it attached, unless `force`; Unavailable when its supplier fails, which is asked again later.
+    """
     vault = parts["vault"]
     async with parts["db"].transaction() as tx:
         attached = await list_attachments(tx, add_on_id=add_on.id, vault=vault)
@@ -169,12 +194,12 @@ async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppli
         await update_add_on(tx, leaving, vault=vault)
         await delete_attachments(tx, add_on_id=add_on.id)
         await _note(tx, leaving, "update", was=add_on)
+        users = await find_apps(tx, {app.id, *(attachment.app_id for attachment, _ in attached)})
         for attachment, _ in attached:
-            where = await find_app(tx, attachment.app_id)
-            if where is not None:
-                await note(tx, where, attachment, "destroy", now=leaving.updated_at, by=by.id)
-    names = [attachment.name for attachment, _ in attached if attachment.app_id == app.id]
-    await release_as(app, f"Detach {', '.join(names) or add_on.name} (@{add_on.name})", by=by, **parts)
+            await note(tx, users[attachment.app_id], attachment, "destroy", now=leaving.updated_at, by=by.id)
+    for user in users.values():
+        names = [attachment.name for attachment, _ in attached if attachment.app_id == user.id]
+        await release_as(user, f"Detach {', '.join(names) or add_on.name} (@{add_on.name})", by=by, **parts)
     await _taken_away(leaving, suppliers[add_on.service], db=parts["db"])
     return replace(leaving, state=AddOnState.DEPROVISIONED)
 
@@ -196,8 +221,8 @@ async def finish_add_ons(*, suppliers: Suppliers, **parts: Unpack[Releasing]) ->
             else:
                 await _supplied(add_on, supplier, {}, db=db, vault=vault, clock=parts["clock"])
                 await _told(add_on, **parts)
-        except (Invalid, Unavailable, Conflict, TimeoutError) as problem:
-            _log.warning("add-on waits", add_on=add_on.name, state=add_on.state, reason=str(problem))
+        except PlatformError as problem:
+            _log.warning("add-on waits", add_on=add_on.name, state=add_on.state, reason=problem.message)
 
 
 async def _told(add_on: AddOn, **parts: Unpack[Releasing]) -> None:

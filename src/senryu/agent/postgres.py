@@ -8,6 +8,7 @@ Source: PostgreSQL documentation, "Server Configuration", "The pg_hba.conf File"
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -30,6 +31,7 @@ _CERTIFICATE = (
 _START_TIMEOUT_S = 60.0
 _INIT_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
+_QUESTION_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +102,23 @@ def ident_text(place: Place) -> str:
 def run(place: Place) -> None:
     """Sees to it that the server runs and takes connections. Blocks. Raises: Unavailable with what the owner has to do."""
     programs = _programs(place)
-    _prepare(place, programs)
-    _await_answer(place, programs, None if is_running(place) else _start(place, programs))
+    started = None
+    if not is_running(place):
+        _prepare(place, programs)
+        started = _start(place, programs)
+    _await_answer(place, programs, started)
 
 
 def stop(place: Place) -> None:
     """Ends it as for a machine that is switched off: connections are cut, what was committed is kept. Blocks."""
-    pid = _pid(place)
-    if pid is None:
-        return
-    os.kill(pid, signal.SIGINT)
-    deadline = time.monotonic() + _STOP_TIMEOUT_S
-    while _pid(place) == pid:
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGQUIT)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        pid = _pid(place)
+        if pid is None:
             return
-        time.sleep(0.05)
+        os.kill(pid, number)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while _pid(place) == pid and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 def _programs(place: Place) -> Path:
@@ -200,15 +203,24 @@ def _start(place: Place, programs: Path) -> subprocess.Popen[bytes]:
 def _await_answer(place: Place, programs: Path, started: subprocess.Popen[bytes] | None) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     question = [str(programs / "pg_isready"), "-q", "-h", str(place.sockets), "-p", str(place.port)]
-    while subprocess.run(question, timeout=10, check=False).returncode != 0:
+    while not _says_yes(question):
         if time.monotonic() > deadline or (started is not None and started.poll() is not None):
             said = (place.root / "log" / "start.log").read_text(errors="replace").strip().splitlines()
             raise Unavailable(f"PostgreSQL's server does not start ({(said or ['it says nothing'])[-1][:200]}); see {place.root}/log.")
         time.sleep(0.05)
 
 
+def _says_yes(question: list[str]) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return subprocess.run(question, timeout=_QUESTION_TIMEOUT_S, check=False).returncode == 0
+    return False
+
+
 def _do(*command: object, **owner: object) -> None:
     words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=_INIT_TIMEOUT_S, check=False, cwd="/", **owner)  # type: ignore[call-overload]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_INIT_TIMEOUT_S, check=False, cwd="/", **owner)  # type: ignore[call-overload]
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"PostgreSQL's server could not be made within {_INIT_TIMEOUT_S:.0f} s; try again.") from None
     if done.returncode != 0:
         raise Unavailable(f"PostgreSQL's server could not be made: {done.stderr.strip()[-200:]}")

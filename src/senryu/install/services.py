@@ -6,14 +6,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import SETTINGS, Settings
+from ..config import SETTINGS, WITH_PASSWORDS, Settings
 
 # HAProxy takes O_APPEND off its stdout (2.6: fd_set_nonblock), and would then write over the log from its beginning: an empty line,
 # which readers pass over, moves the descriptor to the end before.
 _AT_THE_END = ("/bin/sh", "-c", 'echo && exec "$@"', "router")
 
 USER = "senryu"
-_SECRET = frozenset({"database_url", "postgres_admin_url"})  # a password may be in them, and arguments are anybody's to read
 ROUTER_USER = "senryu-router"
 
 
@@ -35,7 +34,7 @@ def flags(settings: Settings) -> tuple[str, ...]:
     given: list[str] = []
     for name, (_, default, _) in SETTINGS.items():
         value = getattr(settings, name)
-        if value != default and str(value) and name not in _SECRET:
+        if value != default and str(value) and name not in WITH_PASSWORDS:
             given += [f"--{name.replace('_', '-')}", str(value)]
     return tuple(given)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ...core.data_server import DataServers
 from ...core.errors import Invalid
@@ -31,8 +31,9 @@ class GivenServer:
         parts = urlsplit(url)
         if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not parts.username:
             raise Invalid("postgres_admin_url must be like postgres://admin:password@host:5432/, with an administrator of that server.")
+        password = unquote(parts.password) if parts.password else None
         self._reached = Reached(
-            {"host": parts.hostname, "port": parts.port or _PORT, "user": parts.username, "password": parts.password},
+            {"host": parts.hostname, "port": parts.port or _PORT, "user": unquote(parts.username), "password": password},
             parts.hostname,
             parts.port or _PORT,
         )

@@ -108,7 +108,8 @@ class PostgresSupplier:
                 database,
             )
             for name in {role, database, *(row["rolname"] for row in members)}:
-                await admin.execute(f'DROP ROLE IF EXISTS "{name}"')
+                quoted = name.replace('"', '""')
+                await admin.execute(f'DROP ROLE IF EXISTS "{quoted}"')
 
     @asynccontextmanager
     async def _connected(self, database: str = "postgres") -> AsyncIterator[tuple[Any, Reached]]:
