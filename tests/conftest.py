@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 import structlog
 from argon2 import PasswordHasher
+from xdist.scheduler import LoadScopeScheduling
 
 from house import House, house_at
 from postgres import served
@@ -25,15 +26,19 @@ hypothesis.settings.load_profile("untimed")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay together when several processes share the work, those of the official client in one process.
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests of a file stay together, those of the official client all in one process.
 
-    First of all: xdist looks at the marks while it collects.
+    Not by xdist's own groups: what it writes into a test's name is without effect since pytest 9.2.
     """
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "compat" else str(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "compat" if "compat/" in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:
+    return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
