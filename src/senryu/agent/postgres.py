@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from senryu.core.data_server import DataServer
 from senryu.core.errors import Unavailable
 
 USER = "senryu-data"
@@ -224,3 +225,23 @@ def _do(*command: object, **owner: object) -> None:
         raise Unavailable(f"PostgreSQL's server could not be made within {_INIT_TIMEOUT_S:.0f} s; try again.") from None
     if done.returncode != 0:
         raise Unavailable(f"PostgreSQL's server could not be made: {done.stderr.strip()[-200:]}")
+
+
+class Program:
+    """See data.Program."""
+
+    def __init__(self, place: Place) -> None:
+        self._place, self.port = place, place.port
+
+    def run(self) -> DataServer:
+        """See data.Program."""
+        run(self._place)
+        return DataServer(self._place.address, self._place.port, str(self._place.sockets))
+
+    def is_running(self) -> bool:
+        """See data.Program."""
+        return is_running(self._place)
+
+    def stop(self) -> None:
+        """See data.Program."""
+        stop(self._place)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from senryu.core.data_server import DataServer
+from senryu.core.data_server import DataServer, Kind
 from senryu.core.dyno import DynoOrder, ObservedDyno
 from senryu.core.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError, Unavailable
 
@@ -93,7 +93,7 @@ class ImportStack(_Request, tag="import_stack"):
 class RunData(_Request, tag="run_data"):
     """DataServers.run_data; answered by `Serves`."""
 
-    kind: Literal["postgres"]
+    kind: Kind
 
 
 Request: TypeAlias = RunData | Start | Signal | Remove | ListDynos | Watch | Attach | AwaitEnd | RunInside | OpenOutput | ImportStack
