@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...core.data_server import DataServers
 from ...core.errors import Invalid
-from .supplier import Reached, Server
+from .connect import Reached, Server
 
 _ADMIN = "senryu_admin"
 _PORT = 5432

@@ -8,40 +8,21 @@ Source: PostgreSQL documentation, "Client Authentication", "Database Roles", CRE
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from ...core.add_on import AddOnService, Plan, Supplier
 from ...core.errors import Invalid, Unavailable
 from . import scram
+from .connect import Server, connected
 from .plans import SERVICE
 
-_TIMEOUT_S = 30.0
 _TEMP_FILES = "1GB"
 # What a tenant may change for itself only: how long a statement and a forgotten transaction may hold others up.
 _ROLE_SETTINGS = (f"temp_file_limit = '{_TEMP_FILES}'", "idle_in_transaction_session_timeout = '1h'")
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """How a server is reached: `admin` are asyncpg's connection arguments; dynos go to `host`:`port`."""
-
-    admin: Mapping[str, Any]
-    host: str
-    port: int
-
-
-class Server(Protocol):
-    """Where the databases are."""
-
-    async def reached(self) -> Reached:
-        """Sees to it that the server runs. Raises: Unavailable."""
 
 
 def names(id: UUID) -> tuple[str, str]:
@@ -67,7 +48,7 @@ class PostgresSupplier:
             raise Invalid(f"{SERVICE.name} has no option {', '.join(sorted(unknown))[:80]}.")
         database, role = names(id)
         password = f"p{secrets.token_hex(32)}"
-        async with self._connected() as (admin, reached):
+        async with connected(self._server) as (admin, reached):
             await _make_role(admin, database)
             await _make_role(admin, role)
             await admin.execute(f"GRANT {database} TO {role}")
@@ -80,14 +61,14 @@ class PostgresSupplier:
                 await admin.execute(f"CREATE DATABASE {database} CONNECTION LIMIT {limit}")
             await admin.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
             await admin.execute(f"GRANT CREATE, CONNECT, TEMPORARY ON DATABASE {database} TO {database}")
-        async with self._connected(database) as (inside, _):
+        async with connected(self._server, database) as (inside, _):
             await _furnish(inside, role)
         return {"URL": f"postgres://{role}:{password}@{reached.host}:{reached.port}/{database}"}
 
     async def change_plan(self, id: UUID, plan: Plan) -> None:
         """See Supplier."""
         database, role = names(id)
-        async with self._connected() as (admin, _):
+        async with connected(self._server) as (admin, _):
             used = await admin.fetchval("SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1", database)
             if used is None:
                 raise Unavailable("The database of this add-on is not there; restore it from a backup, or destroy the add-on.")
@@ -100,7 +81,7 @@ class PostgresSupplier:
     async def deprovision(self, id: UUID) -> None:
         """See Supplier."""
         database, role = names(id)
-        async with self._connected() as (admin, _):
+        async with connected(self._server) as (admin, _):
             await admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
             members = await admin.fetch(
                 "SELECT m.rolname FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member"
@@ -110,23 +91,6 @@ class PostgresSupplier:
             for name in {role, database, *(row["rolname"] for row in members)}:
                 quoted = name.replace('"', '""')
                 await admin.execute(f'DROP ROLE IF EXISTS "{quoted}"')
-
-    @asynccontextmanager
-    async def _connected(self, database: str = "postgres") -> AsyncIterator[tuple[Any, Reached]]:
-        """A superuser's connection. Raises: Unavailable when the server does not answer or fails."""
-        import asyncpg  # here, as it takes 10 MB of a platform that has no databases to supply
-
-        reached = await self._server.reached()
-        try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                admin = await asyncpg.connect(**{**reached.admin, "database": database}, timeout=_TIMEOUT_S)
-                try:
-                    await admin.execute("SET search_path = pg_catalog")
-                    yield admin, reached
-                finally:
-                    await admin.close(timeout=_TIMEOUT_S)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise Unavailable(f"The PostgreSQL server of the platform failed ({type(error).__name__}); try again in a minute.") from error
 
 
 async def _make_role(admin: Any, name: str) -> None:
