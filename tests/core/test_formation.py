@@ -64,13 +64,14 @@ class World:
         self.seen: dict[UUID, ObservedDyno] = {}
         self.active: dict[UUID, int] = {}
         self.wanted = Wanted(None)
+        self.has_preboot = True
         self.boots: dict[int, str] = {}  # version -> listens | crashes | hangs
         self.polite = True
         self.told: list[str] = []
         self.serving_history: list[set[int]] = []
 
     def want(self, release: Release | None, **counts: int) -> None:
-        self.wanted = Wanted(release, counts)
+        self.wanted = Wanted(release, counts, self.has_preboot)
 
     def settle(self, seconds: float = 0.0) -> None:
         """Steps until there are none, then lets time pass in looks until `seconds` are over."""
@@ -235,6 +236,36 @@ def test_a_config_change_that_crashes_keeps_the_old_dynos_and_goes_on_trying(wor
     world.settle(3600)
     assert world.up() == ["web.1 v3"]
     assert world.told == []
+
+
+def test_without_preboot_dynos_go_while_others_start_and_a_deploy_that_crashes_stands(world: World) -> None:
+    world.has_preboot = False
+    world.want(make_release(3), web=1, worker=1)
+    world.settle()
+    world.boots[4] = "crashes"
+    world.want(make_release(4), web=1, worker=1)
+    world.settle(5)
+    assert sorted(world.told) == ["TERM web.1 v3", "TERM worker.1 v3"]
+    assert world.up() == ["worker.1 v4"]
+    assert [dyno.state for dyno in world.dynos.values() if dyno.type == "web"] == [DynoState.CRASHED]
+    world.want(make_release(5), web=1, worker=1)
+    world.settle()
+    assert world.up() == ["web.1 v5", "worker.1 v5"]
+
+
+def test_without_preboot_a_web_dyno_finishes_its_requests_before_it_goes(world: World) -> None:
+    world.has_preboot = False
+    world.want(make_release(3), web=1)
+    world.settle()
+    old = next(iter(world.dynos))
+    world.active[old] = 1
+    world.want(make_release(4), web=1)
+    world.settle(1)
+    assert world.told == []
+    assert world.serving() == {4}
+    world.active[old] = 0
+    world.settle(1)
+    assert world.told == ["TERM web.1 v3"]
 
 
 def test_workers_are_not_replaced_before_the_new_web_dynos_are_up(world: World) -> None:

@@ -106,10 +106,14 @@ Step = Start | Become | Retire | Drain | Terminate | Kill | Forget | FailRelease
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the database says of one app's formation. `quantities` holds only types that the release's slug names."""
+    """What the database says of one app's formation. `quantities` holds only types that the release's slug names.
+
+    `has_preboot`: web dynos serve on until new ones are up. Without it they go while the new ones start, and come what may.
+    """
 
     release: Release | None
     quantities: Mapping[str, int] = field(default_factory=dict)
+    has_preboot: bool = True
 
 
 def quantities(release: Release | None, formation: Iterable[ProcessType]) -> dict[str, int]:
@@ -218,7 +222,7 @@ def _starts(wanted: Wanted, dynos: Sequence[Dyno], now: datetime) -> list[Step]:
     """Dynos to start: those nobody stands in for. Other types wait until new web dynos are up, so that a bad release changes nothing."""
     steps: list[Step] = []
     serving_old = any(dyno.type == "web" and dyno.retiring == "release" and dyno.is_live for dyno in dynos)
-    web_first = serving_old and not is_rolled_out(wanted, dynos, "web")
+    web_first = wanted.has_preboot and serving_old and not is_rolled_out(wanted, dynos, "web")
     for process_type, count in wanted.quantities.items():
         if process_type != "web" and web_first:
             continue
@@ -245,7 +249,7 @@ def _stops(wanted: Wanted, dynos: Sequence[Dyno], active: Mapping[UUID, int], no
         if dyno.retiring is None:
             continue
         is_gone_for_good = dyno.retiring in ("scale", "stop") or dyno.number > wanted.quantities.get(dyno.type, 0)
-        if not is_gone_for_good and not is_rolled_out(wanted, dynos, dyno.type) and dyno.state is DynoState.UP:
+        if wanted.has_preboot and not is_gone_for_good and not is_rolled_out(wanted, dynos, dyno.type) and dyno.state is DynoState.UP:
             continue
         if dyno.type != "web" or dyno.state is not DynoState.UP:
             steps.append(Terminate(dyno))
@@ -259,7 +263,7 @@ def _stops(wanted: Wanted, dynos: Sequence[Dyno], active: Mapping[UUID, int], no
 def _failed_release(wanted: Wanted, dynos: Sequence[Dyno]) -> FailRelease | None:
     """The all-or-nothing rule of deploys: an old release that serves is not given up for one that never came up."""
     release = wanted.release
-    if release is None or not release.brings_code:
+    if release is None or not release.brings_code or not wanted.has_preboot:
         return None
     if not any(dyno.type == "web" and dyno.retiring == "release" and dyno.state is DynoState.UP for dyno in dynos):
         return None
