@@ -246,8 +246,10 @@ def test_without_preboot_dynos_go_while_others_start_and_a_deploy_that_crashes_s
     world.want(make_release(4), web=1, worker=1)
     world.settle(5)
     assert sorted(world.told) == ["TERM web.1 v3", "TERM worker.1 v3"]
-    assert world.up() == ["worker.1 v4"]
-    assert [dyno.state for dyno in world.dynos.values() if dyno.type == "web"] == [DynoState.CRASHED]
+    assert {(dyno.name, dyno.release_version, dyno.state) for dyno in world.dynos.values()} == {
+        ("web.1", 4, DynoState.CRASHED),
+        ("worker.1", 4, DynoState.CRASHED),
+    }
     world.want(make_release(5), web=1, worker=1)
     world.settle()
     assert world.up() == ["web.1 v5", "worker.1 v5"]
