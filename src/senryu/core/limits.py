@@ -26,6 +26,12 @@ APP_TRANSFERS_PER_ACCOUNT_MAX = 100  # ours: offers that wait for an answer
 PROVISION_TIMEOUT_S = 60.0  # ours: a supplier's one call
 ADD_ONS_ROUND_S = 60.0  # ours: how often what a crash interrupted is gone on with
 
+# Scheduler (Dev Center: scheduler)
+SCHEDULED_JOBS_PER_APP_MAX = 100  # ours
+SCHEDULED_COMMAND_MAX_CHARS = 4096  # ours
+SCHEDULER_LATE_MAX_S = 3600.0  # ours: a run that is later is missed; also one later than half its interval
+SCHEDULER_LOOK_S = 10.0  # ours: at least so often it is looked whether a job is due
+
 # Builds and slugs (Dev Center: slug-compiler, limits)
 SLUG_MAX_BYTES = 500 * MIB
 SLUG_UNPACKED_MAX_BYTES = 4 * GIB  # ours: what a 500 MB slug may grow to; a bomb stops here
