@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from uuid import UUID
 
 from ..core import limits
 from ..core.account import Account
@@ -14,15 +15,18 @@ from ..core.app import App
 from ..core.clock import Clock
 from ..core.config_var import checked_key
 from ..core.dyno import Dyno, DynoKind, Engine
-from ..core.dyno_size import size_named
+from ..core.dyno_size import DynoSize, check_one_off, check_together
 from ..core.errors import Invalid, NotFound
 from ..core.feature import EXEC
 from ..core.formation import Supervision
 from ..core.log_line import LogWriter
+from ..core.release import Release
 from ..store.add_ons import attached_variables
-from ..store.database import Database
+from ..store.database import Database, Transaction
+from ..store.dyno_sizes import list_sizes
 from ..store.dynos import TerminalWish, create_dyno, delete_dyno, list_dynos, start_wish
 from ..store.features import switched_off
+from ..store.formation import list_formation
 from ..store.releases import current_release, find_release
 from ..store.vault import Vault
 from .note import note
@@ -39,6 +43,55 @@ def _expanded(command: str, process_types: Mapping[str, str]) -> str:
     if first in process_types and first not in ("web", "release"):
         return f"{process_types[first]} {rest}".strip()
     return command
+
+
+def checked_command(command: str, *, most_bytes: int = COMMAND_MAX_BYTES) -> str:
+    """A command to run once. Raises: Invalid."""
+    if not command.strip() or "\0" in command or len(command.encode()) > most_bytes:
+        raise Invalid(f"The command is empty or longer than {most_bytes // 1024} KB; give one such as `bash`.")
+    return command
+
+
+async def record_one_off(
+    tx: Transaction,
+    app: App,
+    command: str,
+    *,
+    type: str,
+    size: str,
+    lives_s: float,
+    env: Mapping[str, str],
+    wish: TerminalWish,
+    by: UUID | None,
+    vault: Vault,
+    clock: Clock,
+) -> tuple[Dyno, Release]:
+    """Stores the record of a one-off dyno of the current release, not started yet. Every one-off begins here.
+
+    Raises: Invalid when nothing is deployed, or the app may run no more of them.
+    """
+    release = await current_release(tx, app.id, vault=vault)
+    if release is None or release.slug_id is None:
+        raise Invalid(f"Nothing is deployed to {app.name} yet; push code first.", app=app.name)
+    live = [dyno for dyno in await list_dynos(tx, app.id) if dyno.kind is DynoKind.ONE_OFF and dyno.ended_at is None]
+    if len(live) >= limits.ONE_OFF_DYNOS_PER_APP_MAX:
+        raise Invalid(f"{app.name} already runs {len(live)} one-off dynos; stop one with `senryu ps:stop`.", app=app.name)
+    taken = {dyno.number for dyno in live}
+    number = next(roll for roll in iter(lambda: 1000 + secrets.randbelow(9000), None) if roll not in taken)
+    dyno = record(
+        app,
+        release,
+        kind=DynoKind.ONE_OFF,
+        type=type,
+        number=number,
+        command=_expanded(command, release.process_types),
+        size=size_named(size).name,
+        clock=clock,
+        lives_s=lives_s,
+    )
+    await create_dyno(tx, dyno, env=env, terminal=wish, vault=vault)
+    await note(tx, app, dyno, "create", now=dyno.created_at, by=by)
+    return dyno, release
 
 
 async def run(
@@ -61,32 +114,14 @@ async def run(
 
     Raises: Invalid when nothing is deployed, the command is empty or too long, or too many one-offs run.
     """
-    if not command.strip() or "\0" in command or len(command.encode()) > COMMAND_MAX_BYTES:
-        raise Invalid("The command is empty or longer than 32 KB; give one such as `bash`.")
+    checked_command(command)
     for key in env:
         checked_key(key)
+    lives_s = limits.ONE_OFF_MAX_S
     async with db.transaction() as tx:
-        release = await current_release(tx, app.id, vault=vault)
-        if release is None or release.slug_id is None:
-            raise Invalid(f"Nothing is deployed to {app.name} yet; push code first.", app=app.name)
-        live = [dyno for dyno in await list_dynos(tx, app.id) if dyno.kind is DynoKind.ONE_OFF and dyno.ended_at is None]
-        if len(live) >= limits.ONE_OFF_DYNOS_PER_APP_MAX:
-            raise Invalid(f"{app.name} already runs {len(live)} one-off dynos; stop one with `senryu ps:stop`.", app=app.name)
-        taken = {dyno.number for dyno in live}
-        number = next(roll for roll in iter(lambda: 1000 + secrets.randbelow(9000), None) if roll not in taken)
-        dyno = record(
-            app,
-            release,
-            kind=DynoKind.ONE_OFF,
-            type=type,
-            number=number,
-            command=_expanded(command, release.process_types),
-            size=size_named(size).name,
-            clock=clock,
-            lives_s=limits.ONE_OFF_MAX_S,
+        dyno, release = await record_one_off(
+            tx, app, command, type=type, size=size, lives_s=lives_s, env=env, wish=wish, by=by.id, vault=vault, clock=clock
         )
-        await create_dyno(tx, dyno, env=env, terminal=wish, vault=vault)
-        await note(tx, app, dyno, "create", now=dyno.created_at, by=by.id)
     told = f"Starting process with command `{command[:200]}` by user {by.email}"
     await tell(app.id, "api", told, log_writer=log_writer, clock=clock, source="app")
     try:
@@ -108,9 +143,10 @@ async def environment_inside(app: App, dyno: Dyno, extra: Mapping[str, str], *, 
         given, _ = await start_wish(tx, dyno.id, vault=vault)
         await needs_feature(tx, app, EXEC)
         attached, off = await attached_variables(tx, app.id, vault=vault), await switched_off(tx, app.id)
+        size = (await list_sizes(tx)).known(dyno.size)
     if release is None:
         raise NotFound(f"Couldn't find the release that {dyno.name} runs.", app=app.name)
-    return environment(app, release, dyno, {**attached, **given, **extra}, off)
+    return environment(app, release, dyno, size, {**attached, **given, **extra}, off)
 
 
 def terminal_wish(env: Mapping[str, str], *, attach: bool, tty: bool) -> tuple[TerminalWish, dict[str, str]]:

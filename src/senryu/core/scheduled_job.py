@@ -71,8 +71,8 @@ class Schedule:
 class ScheduledJob:
     """A job. `due_at` is when it is due next: kept, so that a due time is claimed once.
 
-    `size` None is the app's usual one; `last_due_at` is the due time that was claimed last, `last_dyno_id` the dyno that ran the last that was
-    run, `last_outcome` what became of the last due time.
+    `size` None is the app's usual one; `last_due_at` is the due time that was claimed last, `last_outcome` what became of it, `last_dyno_id`
+    the dyno of the last run.
     """
 
     id: UUID

@@ -52,7 +52,7 @@ async def list_jobs(tx: Transaction, app_id: UUID) -> list[ScheduledJob]:
 
 
 async def jobs_to_decide(tx: Transaction, now: datetime) -> list[ScheduledJob]:
-    """Jobs, of add-ons that are there, of which `decided` may say something: those due, the longest due first, and those strangely far off."""
+    """Jobs, of add-ons that are there, of which `decided` may say something: those due, the longest first, and those strangely far off."""
     c = scheduled_jobs.c
     strange = [and_(c.every == every.value, c.due_at > now + 2 * every.interval) for every in Every]
     there = select(add_ons.c.id).where(add_ons.c.state == AddOnState.PROVISIONED.value)
