@@ -35,6 +35,9 @@ class RealClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def boot(self) -> str:
+        return "boot"
+
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
 

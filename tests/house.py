@@ -78,13 +78,18 @@ class StoryClock:
 
     def __init__(self) -> None:
         self._ahead_s = 0.0
+        self._wrong_s = 0.0
         self._jumped = asyncio.Event()
+        self.boot_id = "boot-1"
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self._ahead_s)
+        return datetime.now(UTC) + timedelta(seconds=self._ahead_s + self._wrong_s)
 
     def monotonic(self) -> float:
         return monotonic() + self._ahead_s
+
+    def boot(self) -> str:
+        return self.boot_id
 
     async def sleep(self, delay_s: float) -> None:
         until = self.monotonic() + delay_s
@@ -93,6 +98,10 @@ class StoryClock:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await jumped.wait()
+
+    def set_wrong(self, by_s: float) -> None:
+        """Somebody sets the machine's clock: the wall time jumps, nothing else."""
+        self._wrong_s = by_s
 
     def advance(self, delay_s: float) -> None:
         """Lets time pass."""

@@ -68,6 +68,9 @@ _log = structlog.get_logger("senryud")
 class SystemClock:
     """The real time."""
 
+    def __init__(self) -> None:
+        self._boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
     def now(self) -> datetime:
         """See Clock."""
         return datetime.now(UTC)
@@ -75,6 +78,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """See Clock."""
         return monotonic()
+
+    def boot(self) -> str:
+        """See Clock."""
+        return self._boot
 
     async def sleep(self, delay_s: float) -> None:
         """See Clock."""

@@ -38,6 +38,9 @@ class QuickClock:
     def monotonic(self) -> float:
         return (self.at - AT).total_seconds()
 
+    def boot(self) -> str:
+        return "boot"
+
     async def sleep(self, delay_s: float) -> None:
         self.slept.append(delay_s)
         self.at += timedelta(seconds=delay_s)

@@ -39,6 +39,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return (self.at - START).total_seconds()
 
+    def boot(self) -> str:
+        return "boot"
+
     async def sleep(self, delay_s: float) -> None:
         self.slept.append(delay_s)
         self.at += timedelta(seconds=delay_s)

@@ -5,18 +5,23 @@ Source: Dev Center, dyno-restarts, dynos#dyno-crash-restart-policy, error-codes;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
+
 from house import House, eventually
 from senryu.core import limits
+from senryu.core.clock import SteadyClock, shift
 from senryu.core.dyno import Dyno, DynoState
 from senryu.core.formation import lives_for_s
 from senryu.engines.memory import Running
 
 STEP_S = 600.0
+DAY_S = 24 * 3600.0
 CRASHES = 50
 BACK_OFF_S = [10.0, 20.0, 40.0, 80.0, 160.0] + [300.0] * (CRASHES - 6)  # after the first it is started again at once
 
@@ -102,3 +107,78 @@ async def _crashed(house: House, app: str, crashes: int) -> Dyno | None:
 
 async def _says(house: House, app_id: str, text: str) -> bool:
     return any(text in line for line in await house.log_of(app_id))
+
+
+@pytest.mark.parametrize("by_s", [DAY_S, -DAY_S, 20 * 365 * DAY_S])
+async def test_setting_the_clock_cycles_and_kills_nothing_and_back_off_goes_on(house: House, by_s: float) -> None:
+    app = await house.create("timeless")
+    await house.deploy("timeless", "web: good\nworker: good\ndeaf: mute")
+    await _scale(house, "timeless", web=2, worker=1)
+    await house.settle("timeless")
+    before = {dyno.id for dyno in await house.dynos("timeless")}
+    lived_s = await _age_s(house, "timeless")
+    house.clock.set_wrong(by_s)
+    await _looked_at(house, app)
+    await house.settle("timeless")
+    assert {dyno.id for dyno in await house.dynos("timeless")} == before
+    assert abs(await _age_s(house, "timeless") - lived_s) < 60
+    assert not any("Cycling" in line or "SIGKILL" in line for line in await house.log_of(app["id"]))
+    house.clock.advance(limits.CYCLE_S + limits.CYCLE_JITTER_S)  # they live as long as ever
+    house.supervisor.wake(UUID(app["id"]))
+    await eventually(partial(_are_gone, house, "timeless", before), "the end of a day")
+
+
+@pytest.mark.parametrize("by_s", [DAY_S, -DAY_S])
+async def test_a_crash_loop_backs_off_by_the_time_that_really_passed(house: House, by_s: float) -> None:
+    app = await house.create("jumpy")
+
+    async def crash(dyno: Running) -> int:
+        return 1
+
+    house.engine.programs["crash"] = crash
+    await house.deploy("jumpy", "web: good\nworker: crash")
+    await _scale(house, "jumpy", worker=1)
+    ended_at = (await eventually(partial(_crashed, house, "jumpy", 2), "crash 2")).ended_at
+    house.clock.set_wrong(by_s)
+    await _looked_at(house, app)
+    house.clock.advance(BACK_OFF_S[0] + 1)
+    house.supervisor.wake(UUID(app["id"]))
+    again = await eventually(partial(_crashed, house, "jumpy", 3), "crash 3")
+    waited_s = (again.created_at - ended_at).total_seconds() - by_s
+    assert BACK_OFF_S[0] <= waited_s < BACK_OFF_S[1]
+
+
+async def test_a_clock_set_back_while_the_machine_was_off_holds_nothing_back(house: House) -> None:
+    app = await house.create("flat")
+
+    async def crash(dyno: Running) -> int:
+        return 1
+
+    house.engine.programs["crash"] = crash
+    await house.deploy("flat", "web: good\nworker: crash")
+    await _scale(house, "flat", worker=1)
+    await eventually(partial(_crashed, house, "flat", 2), "crash 2")
+    house.clock.boot_id = "boot-2"
+    house.clock.set_wrong(-50 * 365 * DAY_S)  # a machine without a battery begins in 1970
+    await _looked_at(house, app)
+    house.clock.set_wrong(0)  # and is told the time later
+    await _looked_at(house, app)
+    house.clock.advance(BACK_OFF_S[0] + 1)
+    house.supervisor.wake(UUID(app["id"]))
+    await eventually(partial(_crashed, house, "flat", 3), "crash 3")
+
+
+async def _looked_at(house: House, app: Mapping[str, str]) -> None:
+    """Until supervise has written what it knows by the clock of now."""
+    stamp = SteadyClock(house.clock).stamp
+    house.supervisor.wake(UUID(app["id"]))
+
+    async def is_seen() -> bool:
+        dynos = await house.dynos(app["name"])
+        return all(shift(dyno.clock, dyno.created_at, stamp, house.clock.now()) is None for dyno in dynos)
+
+    await eventually(is_seen, "a look at the new time")
+
+
+async def _age_s(house: House, app: str) -> float:
+    return max((house.clock.now() - dyno.created_at).total_seconds() for dyno in await house.dynos(app))

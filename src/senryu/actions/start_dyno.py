@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from ..core import limits
 from ..core.app import App
-from ..core.clock import Clock
+from ..core.clock import Clock, SteadyClock
 from ..core.dyno import BASE_ENV, Dyno, DynoKind, DynoOrder, DynoState, Engine, port_of
 from ..core.dyno_size import size_named
 from ..core.feature import METADATA
@@ -69,7 +69,8 @@ def record(
     id: UUID | None = None,
 ) -> Dyno:
     """A dyno's record, not started yet."""
-    dyno_id, now = id or uuid4(), clock.now()
+    dyno_id, steady = id or uuid4(), SteadyClock(clock)
+    now = steady.now()
     return Dyno(
         id=dyno_id,
         app_id=app.id,
@@ -87,6 +88,7 @@ def record(
         crashes=crashes,
         exit_code=exit_code,
         expires_at=now + timedelta(seconds=lives_s) if lives_s else None,
+        clock=steady.stamp,
     )
 
 

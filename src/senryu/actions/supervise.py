@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -18,7 +19,7 @@ import structlog
 from ..core import limits
 from ..core.app import App
 from ..core.build import Streams
-from ..core.clock import Clock
+from ..core.clock import Clock, SteadyClock
 from ..core.dyno import Dyno, DynoKind, DynoState, Engine, ObservedDyno, OutputReader, further_on
 from ..core.errors import NotFound, PlatformError, Unavailable
 from ..core.formation import FailRelease, Forget, ProcessType, Wanted, is_rolled_out, next_look_s, quantities, steps
@@ -33,6 +34,7 @@ from ..store.formation import list_formation
 from ..store.releases import current_release, find_release, list_pending_releases
 from ..store.vault import Vault
 from .carry_out import Hands, carry_out, start
+from .move_moments import move_moments
 from .release_phase import run_release_phase
 from .route_app import route_of
 from .tell import tell
@@ -270,18 +272,19 @@ class Supervisor:
 
     async def _converge(self, app_id: UUID) -> float:
         """Steps until there are none; gives the seconds until the next look."""
+        steady = SteadyClock(self._clock)  # set meanwhile, the clock would make one look contradict itself
+        hands = replace(self._hands, clock=steady)
         for _ in range(_ROUNDS_MAX):
             app, wanted, sizes, dynos, domains = await self._load(app_id)
+            dynos = await move_moments(dynos, steady, db=self._db)
             await self._start_phase(app_id)
-            await self._start_interrupted(app, wanted, dynos)
+            await self._start_interrupted(app, wanted, dynos, hands)
             await self._route(app, wanted, dynos, domains)
             active = await self._active(dynos)
-            todo = steps(wanted, dynos, self._seen, self._clock.now(), active)
+            todo = steps(wanted, dynos, self._seen, steady.now(), active)
             if not todo:
-                return next_look_s(dynos, self._clock.now())
-            results = await asyncio.gather(
-                *(carry_out(step, app, wanted, sizes, hands=self._hands) for step in todo), return_exceptions=True
-            )
+                return next_look_s(dynos, steady.now())
+            results = await asyncio.gather(*(carry_out(step, app, wanted, sizes, hands=hands) for step in todo), return_exceptions=True)
             for step, result in zip(todo, results, strict=True):
                 if isinstance(step, Forget):
                     self._seen.pop(step.dyno.id, None)
@@ -292,7 +295,7 @@ class Supervisor:
         _log.error("no rest after many rounds", app=str(app_id))
         return 1.0
 
-    async def _start_interrupted(self, app: App, wanted: Wanted, dynos: list[Dyno]) -> None:
+    async def _start_interrupted(self, app: App, wanted: Wanted, dynos: list[Dyno], hands: Hands) -> None:
         """Dynos whose record was written but whose start a crash cut off."""
         for dyno in dynos:
             release = wanted.release
@@ -306,7 +309,7 @@ class Supervisor:
                 async with self._db.reading() as tx:
                     release = await find_release(tx, app.id, dyno.release_id, vault=self._vault)
             if release is not None:
-                await start(app, release, dyno, is_new=False, hands=self._hands)
+                await start(app, release, dyno, is_new=False, hands=hands)
 
     async def _route(self, app: App, wanted: Wanted, dynos: list[Dyno], domains: list[str]) -> None:
         addresses = {id: seen.address for id, seen in self._seen.items() if seen.address and seen.is_running}

@@ -122,7 +122,8 @@ class Dyno:
 
     `state` is what `ps` shows. `retiring` says why it is to go once it is replaced (None: it stays); `drained_at` since when the
     router gives it nothing new; `stopped_at` when SIGTERM was sent; `ended_at` when its process was gone; `crashes` how often in a row this
-    name crashed before; `exit_code` how it ended, and until then how the one before it of this name did.
+    name crashed before; `exit_code` how it ended, and until then how the one before it of this name did; `clock` the stamp of the
+    clock that all its moments are written by (core.clock).
     """
 
     id: UUID
@@ -146,6 +147,7 @@ class Dyno:
     ended_at: datetime | None = None
     exit_code: int | None = None
     expires_at: datetime | None = None
+    clock: str | None = None
 
     @property
     def name(self) -> str:

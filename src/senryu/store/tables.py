@@ -276,6 +276,7 @@ dynos = Table(
     Column("ended_at", Moment),
     Column("exit_code", Integer),
     Column("expires_at", Moment),
+    Column("clock", String(80)),
     Column("sealed_env", LargeBinary),
     Column("terminal", JSON),
 )
