@@ -23,6 +23,7 @@ from ..core.add_on import (
     Supplier,
     Suppliers,
     check_free,
+    check_may_have,
     checked_add_on_name,
     checked_attachment_name,
     chosen,
@@ -58,7 +59,8 @@ _log = structlog.get_logger("add-ons")
 def _drawn(app: App, supplier: Supplier, plan: str, name: str | None, clock: Clock) -> AddOn:
     id, now = uuid4(), clock.now()
     drawn = checked_add_on_name(name) if name else f"{supplier.service.prefix}-{app.name[:30]}-{10000 + id.int % 90000}"
-    return AddOn(id, app.id, drawn, supplier.service.name, plan, AddOnState.PROVISIONING, now, now)
+    service = supplier.service
+    return AddOn(id, app.id, drawn, service.name, plan, AddOnState.PROVISIONING, now, now, message=service.message)
 
 
 async def provision(
@@ -83,6 +85,7 @@ async def provision(
         held = await lock_app(tx, app.id)
         if held is None:
             raise NotFound("Couldn't find that app.")
+        check_may_have(app.name, supplier.service, await list_add_ons(tx, app.id, vault=vault))
         attached = await list_attachments(tx, app_id=app.id, vault=vault)
         latest = await latest_release(tx, app.id, vault=vault)
         taken = [attachment.name for attachment, _ in attached]

@@ -29,7 +29,7 @@ def shown_service(service: AddOnService) -> dict[str, Any]:
         "id": str(service_id(service)),
         "name": service.name,
         "state": "ga",
-        "supports_multiple_installations": True,
+        "supports_multiple_installations": service.supports_multiple,
         "supports_sharing": service.supports_sharing,
         "updated_at": _BEGINNING,
     }

@@ -54,7 +54,7 @@ class AddOnService:
     """A kind of add-on.
 
     `aliases` name it too; `first_attachment` is what an app's first is attached as; `prefix` begins add-on names; `keys` are those of
-    its suppliers' config.
+    its suppliers' config; `message` is what somebody who made one is told.
     """
 
     name: str
@@ -66,6 +66,8 @@ class AddOnService:
     keys: tuple[str, ...] = ("URL",)
     aliases: tuple[str, ...] = ()
     supports_sharing: bool = True
+    supports_multiple: bool = True
+    message: str | None = None
 
     def plan(self, slug: str) -> Plan:
         """A plan by its slug; empty gives the default one. Raises: Invalid."""
@@ -179,6 +181,13 @@ def variables(attachment: Attachment, add_on: AddOn) -> dict[str, str]:
 def all_variables(attachments: Iterable[tuple[Attachment, AddOn]]) -> dict[str, str]:
     """The config vars of several attachments. An add-on that is still being made has none."""
     return {key: value for attachment, add_on in attachments for key, value in variables(attachment, add_on).items()}
+
+
+def check_may_have(app_name: str, service: AddOnService, own: Iterable[AddOn]) -> None:
+    """Whether an app that pays for `own` may have one more of a service. Raises: Invalid."""
+    for add_on in own:
+        if add_on.service == service.name and not service.supports_multiple:
+            raise Invalid(f"{app_name} has {add_on.name} already, and an app can have one {service.name} only; use that one.", app=app_name)
 
 
 def check_free(name: str, add_on: AddOn, attached: Iterable[tuple[Attachment, AddOn]], config: Mapping[str, str]) -> None:
