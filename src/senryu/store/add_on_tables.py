@@ -34,3 +34,18 @@ add_on_attachments = Table(
     Column("updated_at", Moment, nullable=False),
     UniqueConstraint("app_id", "name"),
 )
+
+# `sealed_config`: what apps attached by it get; `sealed_password`: the one that is being given to it.
+add_on_credentials = Table(
+    "add_on_credentials",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("add_on_id", Uuid, ForeignKey("add_ons.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(50), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("sealed_config", LargeBinary, nullable=False),
+    Column("sealed_password", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("add_on_id", "name"),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,9 @@ from uuid import UUID
 from sqlalchemy import delete, insert, or_, select, update
 
 from ..core.add_on import AddOn, AddOnState, Attachment, all_variables
+from ..core.database import DEFAULT, credential_in
 from .add_on_tables import add_on_attachments, add_ons
+from .credentials import list_credentials
 from .database import Transaction
 from .rows import columns, noun
 from .vault import Vault
@@ -79,7 +82,7 @@ async def delete_attachments(tx: Transaction, *, id: UUID | None = None, add_on_
 async def list_attachments(
     tx: Transaction, *, app_id: UUID | None = None, add_on_id: UUID | None = None, vault: Vault
 ) -> list[tuple[Attachment, AddOn]]:
-    """Attachments with what they attach: of an app, of an add-on, or all; the oldest first."""
+    """Attachments with what they attach, its config that of the attachment's credential: of an app, of an add-on, or all; oldest first."""
     query = select(add_on_attachments).order_by(add_on_attachments.c.created_at, add_on_attachments.c.name)
     if app_id is not None:
         query = query.where(add_on_attachments.c.app_id == app_id)
@@ -89,7 +92,18 @@ async def list_attachments(
     ids = {attachment.add_on_id for attachment in found}
     rows = (await tx.execute(select(add_ons).where(add_ons.c.id.in_(ids)))).mappings() if ids else ()
     by_id = {row["id"]: _add_on(row, vault) for row in rows}
-    return [(attachment, by_id[attachment.add_on_id]) for attachment in found]
+    entries = [(attachment, by_id[attachment.add_on_id]) for attachment in found]
+    return await _with_credentials(tx, entries, vault) if any(attachment.namespace for attachment in found) else entries
+
+
+async def _with_credentials(tx: Transaction, entries: list[tuple[Attachment, AddOn]], vault: Vault) -> list[tuple[Attachment, AddOn]]:
+    """An attachment by a credential of its own has that credential's config."""
+    kept = {(each.add_on_id, each.name): each.config for each in await list_credentials(tx, vault=vault)}
+    shown = []
+    for attachment, add_on in entries:
+        name = credential_in(attachment.namespace)
+        shown.append((attachment, add_on if name == DEFAULT else replace(add_on, config=kept.get((add_on.id, name), {}))))
+    return shown
 
 
 async def attached_variables(tx: Transaction, app_id: UUID, *, vault: Vault) -> dict[str, str]:
