@@ -176,6 +176,9 @@ GET    /senryu/doors                                        -        -
 GET    /senryu/health                                       -        -
 POST   /senryu/invitations                                  -        global
 GET    /senryu/logs/{token}                                 -        -
+PUT    /senryu/default-dyno-size                            -        global
+PATCH  /senryu/dyno-sizes/{size}                            -        global
+PUT    /senryu/dyno-sizes/{size}/allowed                    -        global
 PATCH  /senryu/registration                                 -        global
 POST   /senryu/registrations                                -        -
 GET    /senryu/slugs/{token}                                -        -

@@ -95,6 +95,9 @@ JSON_ROUTES = [
     ("POST", "/senryu/invitations"),
     ("PATCH", "/senryu/registration"),
     ("POST", "/senryu/stacks"),
+    ("PATCH", "/senryu/dyno-sizes/basic"),
+    ("PUT", "/senryu/dyno-sizes/basic/allowed"),
+    ("PUT", "/senryu/default-dyno-size"),
 ]
 
 

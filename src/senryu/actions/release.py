@@ -11,13 +11,13 @@ from ..core.account import Account
 from ..core.app import App
 from ..core.clock import Clock
 from ..core.config_var import ConfigVars
-from ..core.dyno_size import size_named
 from ..core.errors import NotFound
 from ..core.formation import ProcessType, first_quantity
 from ..core.release import Release, ReleaseStatus, needs_release_phase
 from ..core.slug import Slug
 from ..store.apps import lock_app, update_app
 from ..store.database import Transaction
+from ..store.dyno_sizes import list_sizes
 from ..store.formation import list_formation, set_process_type
 from ..store.releases import append_release, latest_release
 from .note import note
@@ -61,10 +61,11 @@ def _drawn(app: App, draft: Draft, latest: Release | None, by: Account, clock: C
 
 
 async def _name_new_types(tx: Transaction, app: App, release: Release, default_size: str, clock: Clock) -> list[ProcessType]:
-    known = {entry.type for entry in await list_formation(tx, app.id)}
-    now, size = clock.now(), size_named(default_size).name
+    formation, sizes, now = await list_formation(tx, app.id), await list_sizes(tx), clock.now()
+    known = {entry.type for entry in formation}
+    size = sizes.of_app([entry.size for entry in formation]) or sizes.default_of(default_size)
     fresh = [name for name in release.process_types if name not in known]
-    added = [ProcessType(uuid4(), app.id, name, first_quantity(name), size, now, now) for name in fresh]
+    added = [ProcessType(uuid4(), app.id, name, first_quantity(name), size.name, now, now) for name in fresh]
     for entry in added:
         await set_process_type(tx, entry)
     return added

@@ -21,6 +21,7 @@ from ..core.log_line import LogWriter
 from ..core.release import Release, ReleaseStatus
 from ..store.apps import find_app
 from ..store.database import Database
+from ..store.dyno_sizes import list_sizes
 from ..store.dynos import create_dyno, find_dyno
 from ..store.formation import list_formation
 from ..store.releases import update_status
@@ -40,6 +41,7 @@ async def _dyno_of(app: App, release: Release, db: Database, clock: Clock) -> Dy
         if known is not None:
             return known
         sizes = {entry.type: entry.size for entry in await list_formation(tx, app.id)}
+        only = (await list_sizes(tx)).of_app(sizes.values())
         dyno = record(
             app,
             release,
@@ -47,7 +49,7 @@ async def _dyno_of(app: App, release: Release, db: Database, clock: Clock) -> Dy
             type="release",
             number=1000 + id.int % 9000,
             command=release.process_types["release"],
-            size=sizes.get("release", DEFAULT.name),
+            size=sizes.get("release", (only or DEFAULT).name),
             clock=clock,
             lives_s=limits.RELEASE_PHASE_TIMEOUT_S,
             id=id,

@@ -6,7 +6,7 @@ Source: https://devcenter.heroku.com/articles/one-off-dynos
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from ..core import limits
@@ -52,13 +52,27 @@ def checked_command(command: str, *, most_bytes: int = COMMAND_MAX_BYTES) -> str
     return command
 
 
+async def _size_of(tx: Transaction, app: App, wanted: str | None, default_size: str, running: Sequence[Dyno]) -> DynoSize:
+    """The size of one more one-off beside dynos that run. Raises: Invalid, Forbidden."""
+    sizes, formation = await list_sizes(tx), await list_formation(tx, app.id)
+    used = {entry.type: (entry.quantity, entry.size) for entry in formation if entry.quantity > 0}
+    kept_to = sizes.of_app(entry.size for entry in formation)
+    chosen = sizes.for_payer(wanted, app.payer) if wanted else kept_to or sizes.default_of(default_size)
+    if wanted and any(sizes.known(name).is_exclusive != chosen.is_exclusive for _, name in used.values()):
+        check_together(sizes, {**used, "run": (1, chosen.name)})
+    one_offs = sum(1 for dyno in running if dyno.kind is DynoKind.ONE_OFF and dyno.size == chosen.name)
+    check_one_off(chosen, [dyno.size for dyno in running], one_offs)
+    return chosen
+
+
 async def record_one_off(
     tx: Transaction,
     app: App,
     command: str,
     *,
     type: str,
-    size: str,
+    size: str | None,
+    default_size: str,
     lives_s: float,
     env: Mapping[str, str],
     wish: TerminalWish,
@@ -68,14 +82,17 @@ async def record_one_off(
 ) -> tuple[Dyno, Release]:
     """Stores the record of a one-off dyno of the current release, not started yet. Every one-off begins here.
 
-    Raises: Invalid when nothing is deployed, or the app may run no more of them.
+    Takes: `size`, None for what the app keeps to, or the default.
+    Raises: Invalid when nothing is deployed, the app may run no more of them, or none of that size; Forbidden for a size kept for others.
     """
     release = await current_release(tx, app.id, vault=vault)
     if release is None or release.slug_id is None:
         raise Invalid(f"Nothing is deployed to {app.name} yet; push code first.", app=app.name)
-    live = [dyno for dyno in await list_dynos(tx, app.id) if dyno.kind is DynoKind.ONE_OFF and dyno.ended_at is None]
+    running = [dyno for dyno in await list_dynos(tx, app.id) if dyno.ended_at is None]
+    live = [dyno for dyno in running if dyno.kind is DynoKind.ONE_OFF]
     if len(live) >= limits.ONE_OFF_DYNOS_PER_APP_MAX:
         raise Invalid(f"{app.name} already runs {len(live)} one-off dynos; stop one with `senryu ps:stop`.", app=app.name)
+    chosen = await _size_of(tx, app, size, default_size, running)
     taken = {dyno.number for dyno in live}
     number = next(roll for roll in iter(lambda: 1000 + secrets.randbelow(9000), None) if roll not in taken)
     dyno = record(
@@ -85,7 +102,7 @@ async def record_one_off(
         type=type,
         number=number,
         command=_expanded(command, release.process_types),
-        size=size_named(size).name,
+        size=chosen.name,
         clock=clock,
         lives_s=lives_s,
     )
@@ -100,7 +117,8 @@ async def run(
     *,
     env: Mapping[str, str],
     wish: TerminalWish,
-    size: str,
+    size: str | None,
+    default_size: str,
     by: Account,
     db: Database,
     vault: Vault,
@@ -117,10 +135,20 @@ async def run(
     checked_command(command)
     for key in env:
         checked_key(key)
-    lives_s = limits.ONE_OFF_MAX_S
     async with db.transaction() as tx:
         dyno, release = await record_one_off(
-            tx, app, command, type=type, size=size, lives_s=lives_s, env=env, wish=wish, by=by.id, vault=vault, clock=clock
+            tx,
+            app,
+            command,
+            type=type,
+            size=size,
+            default_size=default_size,
+            lives_s=limits.ONE_OFF_MAX_S,
+            env=env,
+            wish=wish,
+            by=by.id,
+            vault=vault,
+            clock=clock,
         )
     told = f"Starting process with command `{command[:200]}` by user {by.email}"
     await tell(app.id, "api", told, log_writer=log_writer, clock=clock, source="app")

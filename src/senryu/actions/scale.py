@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from ..core.account import Account
 from ..core.app import App
 from ..core.clock import Clock
-from ..core.dyno_size import size_named
+from ..core.dyno_size import Sizes, check_together
 from ..core.errors import Invalid
 from ..core.formation import NOT_SCALABLE, ProcessType, Supervision, next_quantity
 from ..core.log_line import LogWriter
 from ..store.apps import lock_app
 from ..store.database import Database
+from ..store.dyno_sizes import list_sizes
 from ..store.dynos import list_dynos, set_dyno
 from ..store.formation import list_formation, set_process_type
 from ..store.releases import latest_release
@@ -31,9 +32,9 @@ class FormationChange:
     size: str | None = None
 
 
-def _after(entry: ProcessType, change: FormationChange) -> ProcessType:
+def _after(app: App, entry: ProcessType, change: FormationChange, sizes: Sizes) -> ProcessType:
     quantity = entry.quantity if change.quantity is None else next_quantity(entry.quantity, change.quantity)
-    size = entry.size if change.size is None else size_named(change.size).name
+    size = entry.size if change.size is None else sizes.for_payer(change.size, app.payer).name
     return replace(entry, quantity=quantity, size=size)
 
 
@@ -50,20 +51,21 @@ async def scale(
 ) -> list[ProcessType]:
     """Changes the formation; dynos follow. Dynos whose size changed are replaced.
 
-    Gives: the whole formation. Raises: Invalid for a type the Procfile does not name, a bad quantity or size.
+    Gives: the whole formation. Raises: Invalid for a type the Procfile does not name, a bad quantity or size, or what
+    the sizes do not allow together; Forbidden for a size that is kept for others.
     """
     now = clock.now()
     told: list[str] = []
     async with db.transaction() as tx:
         await lock_app(tx, app.id)
-        latest = await latest_release(tx, app.id, vault=vault)
+        latest, sizes = await latest_release(tx, app.id, vault=vault), await list_sizes(tx)
         known = {entry.type: entry for entry in await list_formation(tx, app.id)}
         named = latest.process_types if latest else {}
         for change in changes:
             if change.type not in named or change.type in NOT_SCALABLE or change.type not in known:
                 types = ", ".join(name for name in named if name not in NOT_SCALABLE) or "none yet; deploy first"
                 raise Invalid(f"Couldn't find that process type ({change.type}). {app.name} has: {types}.", app=app.name)
-            after = replace(_after(known[change.type], change), updated_at=now)
+            after = replace(_after(app, known[change.type], change, sizes), updated_at=now)
             if after.size != known[change.type].size:
                 for dyno in await list_dynos(tx, app.id):
                     if dyno.type == change.type and dyno.size != after.size and dyno.retiring is None:
@@ -72,6 +74,8 @@ async def scale(
             known[change.type] = after
             await set_process_type(tx, after)
             told.append(f"{after.type}@{after.quantity}:{after.size}")
+        if told:
+            check_together(sizes, {name: (entry.quantity, entry.size) for name, entry in known.items() if name in named})
     if told:
         await tell(app.id, "api", f"Scaled to {' '.join(told)} by user {by.email}", log_writer=log_writer, clock=clock, source="app")
         supervision.wake(app.id)

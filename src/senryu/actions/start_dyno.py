@@ -10,12 +10,13 @@ from ..core import limits
 from ..core.app import App
 from ..core.clock import Clock, SteadyClock
 from ..core.dyno import BASE_ENV, Dyno, DynoKind, DynoOrder, DynoState, Engine, port_of
-from ..core.dyno_size import size_named
+from ..core.dyno_size import DynoSize
 from ..core.feature import METADATA
 from ..core.log_line import LogWriter
 from ..core.release import Release
 from ..store.add_ons import attached_variables
 from ..store.database import Database
+from ..store.dyno_sizes import list_sizes
 from ..store.dynos import TerminalWish, create_dyno, start_wish
 from ..store.features import switched_off
 from ..store.vault import Vault
@@ -24,13 +25,12 @@ from .tell import tell
 
 
 def environment(
-    app: App, release: Release, dyno: Dyno, extra: Mapping[str, str], off: Collection[str] = ()
+    app: App, release: Release, dyno: Dyno, size: DynoSize, extra: Mapping[str, str], off: Collection[str] = ()
 ) -> dict[str, str]:
     """What a dyno's processes find: defaults, config vars over them, what the platform alone decides over all.
 
     Source: Dev Center, dyno-metadata; reliability.md 4.7.
     """
-    size = size_named(dyno.size)
     return {
         **BASE_ENV,
         "DYNO_RAM": str(size.memory_bytes // limits.MIB),
@@ -92,9 +92,8 @@ def record(
     )
 
 
-def order_of(app: App, release: Release, dyno: Dyno, env: Mapping[str, str], wish: TerminalWish) -> DynoOrder:
+def order_of(app: App, release: Release, dyno: Dyno, size: DynoSize, env: Mapping[str, str], wish: TerminalWish) -> DynoOrder:
     """What the engine is told."""
-    size = size_named(dyno.size)
     return DynoOrder(
         id=dyno.id,
         app_id=app.id,
@@ -129,13 +128,15 @@ async def start_dyno(
             await create_dyno(tx, dyno)
             await note(tx, app, dyno, "create", now=dyno.created_at)
             attached, off = await attached_variables(tx, app.id, vault=vault), await switched_off(tx, app.id)
+            size = (await list_sizes(tx)).known(dyno.size)
         extra: dict[str, str] = {}
         wish = TerminalWish()
     else:
         async with db.reading() as tx:
             extra, wish = await start_wish(tx, dyno.id, vault=vault)
             attached, off = await attached_variables(tx, app.id, vault=vault), await switched_off(tx, app.id)
-    env = environment(app, release, dyno, {**attached, **extra}, off)
+            size = (await list_sizes(tx)).known(dyno.size)
+    env = environment(app, release, dyno, size, {**attached, **extra}, off)
     shown = dyno.command.replace("${PORT}", str(dyno.port)).replace("$PORT", str(dyno.port))
     await tell(app.id, dyno.name, f"Starting process with command `{shown}`", log_writer=log_writer, clock=clock)
-    await engine.start(order_of(app, release, dyno, env, wish))
+    await engine.start(order_of(app, release, dyno, size, env, wish))

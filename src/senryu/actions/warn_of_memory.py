@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from ..core import codes, limits
 from ..core.clock import Clock
 from ..core.dyno import DynoKind, ObservedDyno
-from ..core.dyno_size import size_named
 from ..core.log_line import LogWriter
 from ..store.database import Database
+from ..store.dyno_sizes import list_sizes
 from ..store.dynos import find_dyno
 from .tell import tell
 
@@ -23,10 +23,10 @@ async def warn_of_memory(observed: Sequence[ObservedDyno], *, db: Database, log_
         if not seen.is_running or seen.memory_bytes == 0 or seen.kind is DynoKind.BUILD:
             continue
         async with db.reading() as tx:
-            dyno = await find_dyno(tx, seen.id)
+            dyno, sizes = await find_dyno(tx, seen.id), await list_sizes(tx)
         if dyno is None:
             continue
-        share = seen.memory_bytes / size_named(dyno.size).memory_bytes
+        share = seen.memory_bytes / sizes.known(dyno.size).memory_bytes
         if share > limits.MEMORY_WARN_RATIO:
             used = f"Process running mem={seen.memory_bytes // limits.MIB}M({share:.1%})"
             await tell(seen.app_id, seen.name, used, codes.R14, log_writer=log_writer, clock=clock)

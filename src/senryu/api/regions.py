@@ -1,4 +1,4 @@
-"""`region`, `dyno-size` and `stack`: lists that are the same for every account."""
+"""`region` and `stack`: lists that are the same for every account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ..actions.import_stack import import_stack
-from ..core.dyno_size import SIZES, DynoSize
 from ..core.errors import NotFound
 from ..core.stack import HOST
 from ..store.stacks import list_stacks
@@ -44,38 +43,6 @@ async def region(region: str, caller: CallerDep) -> JSONResponse:
     if region not in (REGION["id"], REGION["name"]):
         raise NotFound("Couldn't find that region.")
     return JSONResponse(REGION)
-
-
-def shown_size(size: DynoSize) -> dict[str, Any]:
-    """The schema's `dyno-size`."""
-    return {
-        "architecture": "amd64",
-        "compute": size.compute,
-        "cost": {"cents": size.price_cents, "unit": "month"},
-        "dedicated": size.dedicated,
-        "dyno_units": size.dyno_units,
-        "generation": {"id": "9b2a4d1e-04f8-4a55-9a8e-d7cf7a4c4a90", "name": "cedar"},
-        "id": str(size.id),
-        "memory": size.memory_bytes / 1024**3,
-        "name": size.name,
-        "precise_dyno_units": float(size.dyno_units),
-        "private_space_only": False,
-    }
-
-
-@router.get("/dyno-sizes")
-async def dyno_sizes(request: Request, caller: CallerDep) -> JSONResponse:
-    """List dyno sizes."""
-    return listed(request, [shown_size(size) for size in SIZES.values()], fields=("id", "name"))
-
-
-@router.get("/dyno-sizes/{size}")
-async def dyno_size(size: str, caller: CallerDep) -> JSONResponse:
-    """Dyno size info."""
-    for each in SIZES.values():
-        if size.lower() in (each.name.lower(), str(each.id)):
-            return JSONResponse(shown_size(each))
-    raise NotFound("Couldn't find that dyno size.")
 
 
 @router.get("/stacks")

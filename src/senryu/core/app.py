@@ -40,6 +40,11 @@ class App:
     is_locked: bool = False
     is_acm: bool = False
 
+    @property
+    def payer(self) -> UUID:
+        """Who pays for it: its team, or the account that owns it."""
+        return self.team_id or self.owner_id
+
 
 def app_name(name: str) -> str:
     """A checked app name.

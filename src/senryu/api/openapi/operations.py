@@ -220,6 +220,9 @@ PATCH  /senryu/two-factor 200 {enabled:boolean recovery_codes:[text]} < code!:te
 DELETE /senryu/two-factor 200 {enabled:boolean}
 POST   /senryu/two-factor/recovery-codes 201 {enabled:boolean recovery_codes:[text]}
 POST   /senryu/two-factor/resets 200 {email:text enabled:boolean} < email!:text
+PATCH  /senryu/dyno-sizes/{size} 200 #dyno-size < any
+PUT    /senryu/dyno-sizes/{size}/allowed 200 #dyno-size < allowed?:[text]
+PUT    /senryu/default-dyno-size 200 #dyno-size < size!:text
 POST   /senryu/stacks 201 {id:uuid name:text state:text source:text} < name!:text source!:text
 PUT    /senryu/sources/{token} 200 empty < application/octet-stream
 PUT    /senryu/slugs/{token} 200 empty < application/octet-stream

@@ -89,6 +89,8 @@ RESOURCES = {
     "dyno-size": """
         architecture:text compute:integer cost?:{cents:integer unit:text} dedicated:boolean dyno_units:integer
         generation:{id:uuid name:text} id:uuid memory:number name:text precise_dyno_units:number private_space_only:boolean
+        cpu_shares:integer is_exclusive:boolean is_offered:boolean is_restricted:boolean memory_bytes:integer one_offs_max:integer
+        per_type_max:integer pids:integer pool_hours:integer running_max:integer sleeps_after_s:integer verified_pool_hours:integer
     """,
     "formation": f"{_TIMES} app:{_APP} command:text docker_image?:text id:uuid quantity:integer size:text type:text",
     "key": f"{_TIMES} comment:text email:text fingerprint:text id:uuid public_key:text",
