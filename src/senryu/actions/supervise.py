@@ -22,7 +22,7 @@ from ..core.build import Streams
 from ..core.clock import Clock, SteadyClock
 from ..core.dyno import Dyno, DynoKind, DynoState, Engine, ObservedDyno, OutputReader, further_on
 from ..core.errors import NotFound, PlatformError, Unavailable
-from ..core.formation import FailRelease, Forget, ProcessType, Wanted, is_rolled_out, next_look_s, quantities, steps
+from ..core.formation import FailRelease, Forget, ProcessType, Wanted, has_preboot, is_rolled_out, next_look_s, quantities, steps
 from ..core.log_line import LogWriter
 from ..core.release import Release, ReleaseStatus
 from ..core.route import Route, Router
@@ -267,7 +267,7 @@ class Supervisor:
             formation = await list_formation(tx, app_id)
             dynos = await list_dynos(tx, app_id)
             domains = [domain.hostname for domain in await list_domains(tx, app_id)]
-        wanted = Wanted(release, quantities(release, formation))
+        wanted = Wanted(release, quantities(release, formation), has_preboot(formation))
         return app, wanted, {entry.type: entry for entry in formation}, dynos, domains
 
     async def _converge(self, app_id: UUID) -> float:

@@ -12,8 +12,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ..actions.switch_feature import switch_feature
-from ..core.feature import ACCOUNT_FEATURES, APP_FEATURES, Feature, checked_switch, feature_named
+from ..core.app import App
+from ..core.feature import ACCOUNT_FEATURES, APP_FEATURES, PREBOOT, Feature, checked_switch, feature_named
+from ..core.formation import has_preboot
+from ..store.database import Transaction
 from ..store.features import switched_off
+from ..store.formation import list_formation
 from .auth import AppDep, CallerDep, PlatformDep
 from .body import flag, json_body
 from .ranges import listed
@@ -36,6 +40,12 @@ def shown(feature: Feature, off: Collection[str] = ()) -> dict[str, Any]:
         "state": feature.state,
         "updated_at": REGION["updated_at"],
     }
+
+
+async def _off(tx: Transaction, app: App) -> frozenset[str]:
+    """What was switched off, and preboot where the dynos' size has none."""
+    lacking = () if has_preboot(await list_formation(tx, app.id)) else (PREBOOT,)
+    return (await switched_off(tx, app.id)).union(lacking)
 
 
 @router.get("/account/features")
@@ -62,7 +72,7 @@ async def switch_of_account(feature: str, request: Request, caller: CallerDep) -
 async def index(request: Request, app: AppDep, platform: PlatformDep) -> JSONResponse:
     """List."""
     async with platform.db.reading() as tx:
-        off = await switched_off(tx, app.id)
+        off = await _off(tx, app)
     return listed(request, [shown(each, off) for each in APP_FEATURES], fields=("id", "name"))
 
 
@@ -71,13 +81,16 @@ async def info(feature: str, app: AppDep, platform: PlatformDep) -> JSONResponse
     """Info."""
     found = feature_named(feature, APP_FEATURES)
     async with platform.db.reading() as tx:
-        return JSONResponse(shown(found, await switched_off(tx, app.id)))
+        return JSONResponse(shown(found, await _off(tx, app)))
 
 
 @router.patch("/apps/{app}/features/{feature}")
 async def switch(feature: str, request: Request, app: AppDep, platform: PlatformDep) -> JSONResponse:
     """Update: on or off from the next start of a dyno; what is always on stays on."""
     found = feature_named(feature, APP_FEATURES)
-    is_on = checked_switch(found, flag(await json_body(request), "enabled"))
-    off = await switch_feature(app, found, is_on=is_on, db=platform.db)
-    return JSONResponse(shown(found, off))
+    wished = flag(await json_body(request), "enabled")
+    async with platform.db.reading() as tx:
+        lacking = await _off(tx, app) & {PREBOOT}
+    is_on = checked_switch(found, wished, has_preboot=not lacking)
+    off = await switch_feature(app, found, is_on=is_on or found.name in lacking, db=platform.db)
+    return JSONResponse(shown(found, off | lacking))

@@ -31,10 +31,10 @@ class Feature:
         return uuid5(_IDS, self.name)
 
 
-EXEC, METADATA = "runtime-heroku-exec", "runtime-dyno-metadata"
+EXEC, METADATA, PREBOOT = "runtime-heroku-exec", "runtime-dyno-metadata", "preboot"
 _LABS = "https://devcenter.heroku.com/articles"
 APP_FEATURES = (
-    Feature("preboot", "Preboot", "New web dynos take requests before the old ones are stopped", f"{_LABS}/preboot", "general"),
+    Feature(PREBOOT, "Preboot", "New web dynos take requests before the old ones are stopped", f"{_LABS}/preboot", "general"),
     Feature(
         EXEC, "Heroku Exec", "Commands run inside running dynos (`senryu ps:exec`, run:inside)", f"{_LABS}/exec", "general", True
     ),
@@ -66,10 +66,14 @@ def feature_named(name: str, among: tuple[Feature, ...]) -> Feature:
     raise NotFound(f"Couldn't find the feature `{name[:80]}`; this platform has {', '.join(each.name for each in among)}.")
 
 
-def checked_switch(feature: Feature, enabled: bool | None) -> bool:
-    """Whether it is to be on. Raises: Invalid for one that is always on."""
+def checked_switch(feature: Feature, enabled: bool | None, *, has_preboot: bool = True) -> bool:
+    """Whether it is to be on. Raises: Invalid for one that is always on, or that the app's dynos cannot have (preboot of free and eco)."""
     if enabled is None:
         raise Invalid("`enabled` is missing; give true or false.")
+    if feature.name == PREBOOT and not has_preboot:
+        if enabled:
+            raise Invalid("Free and Eco dynos have no preboot, since a process type has one of them only; choose a size with `ps:type`.")
+        return False
     if not enabled and not feature.is_switchable:
         raise Invalid(f"{feature.name} is always on here and cannot be switched off.")
     return enabled

@@ -18,6 +18,7 @@ from .errors import Invalid
 from .release import Release
 
 NOT_SCALABLE = frozenset({"release", "console", "rake"})
+_ONE_AT_A_TIME = frozenset({"free", "eco"})
 T = TypeVar("T")
 _QUANTITY = re.compile(r"^([+-]?)(\d{1,6})\Z")
 
@@ -125,6 +126,14 @@ def quantities(release: Release | None, formation: Iterable[ProcessType]) -> dic
         for entry in formation
         if entry.quantity > 0 and entry.type in release.process_types and entry.type not in NOT_SCALABLE
     }
+
+
+def has_preboot(formation: Iterable[ProcessType]) -> bool:
+    """Whether new web dynos come up before old ones go: not with sizes of which a process type may run one only.
+
+    Source: https://devcenter.heroku.com/articles/preboot
+    """
+    return not any(entry.type == "web" and entry.size.lower() in _ONE_AT_A_TIME for entry in formation)
 
 
 def first_quantity(process_type: str) -> int:
