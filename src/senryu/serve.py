@@ -27,7 +27,9 @@ from .actions.provision import finish_add_ons
 from .actions.push import authorize_push, push
 from .actions.recover import recover
 from .actions.retain import retain
+from .actions.run_jobs import keep_schedule
 from .actions.supervise import Supervisor
+from .actions.transfers import Transfers
 from .api.front_door import front_door, open_terminals
 from .api.parts import clearing, deploying, releasing
 from .api.rendezvous import Rendezvous
@@ -41,7 +43,7 @@ from .core.codes import router_line
 from .core.errors import NotFound, PlatformError
 from .core.limits import ADD_ONS_ROUND_S
 from .core.log_drain import LogDrain
-from .engines.container import ContainerEngine
+from .engines.container import ContainerArchivePrograms, ContainerEngine
 from .git.door import GitDoor
 from .git.repository import Repositories
 from .git.target import Output, PushTarget
@@ -52,7 +54,8 @@ from .logs.intake import Intake
 from .logs.streams import FileStreams
 from .platform import Platform
 from .poster import JudgedPoster
-from .providers.postgres import GivenServer, OwnServer, PostgresSupplier
+from .providers.postgres import GivenServer, OwnServer, PostgresMoving, PostgresSupplier
+from .providers.scheduler import SchedulerSupplier
 from .resolver import SystemResolver
 from .routers.haproxy import HAProxyRouter
 from .store.apps import find_app
@@ -227,7 +230,8 @@ def _supervisor(
 def _suppliers(settings: Settings, engine: ContainerEngine) -> Suppliers:
     given = settings.postgres_admin_url
     postgres = PostgresSupplier(GivenServer(given) if given else OwnServer(engine))
-    return {postgres.service.name: postgres}
+    scheduler = SchedulerSupplier()
+    return {postgres.service.name: postgres, scheduler.service.name: scheduler}
 
 
 async def _finish_add_ons(platform: Platform) -> None:
@@ -244,6 +248,7 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     supervisor.undertake("retain", kept)
     supervisor.undertake("clear-builds", builder.clear_away())
     supervisor.undertake("add-ons", _finish_add_ons(platform))
+    supervisor.undertake("scheduler", keep_schedule(**releasing(platform)))
     supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
 
 

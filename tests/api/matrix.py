@@ -140,6 +140,12 @@ TEAMS = (
         for method in ("GET", "PATCH", "DELETE")
     ),
 )
+_JOB = {"command": "x", "every": "10 minutes"}
+SCHEDULER = (
+    _row("member", "GET", "/apps/{app}/scheduler/jobs", 200),
+    _row("member", "POST", "/apps/{app}/scheduler/jobs", 404, _JOB),
+    *(_row("member", method, "/apps/{app}/scheduler/jobs/{job}", 404, {}, job=_NONE) for method in ("GET", "PATCH", "DELETE")),
+)
 MATRIX = (
     _row("public", "GET", "/senryu/health", 200),
     *(_row("public", "GET", path, 200) for path in ("/openapi.json", "/schema")),
@@ -171,6 +177,7 @@ MATRIX = (
     *(_row("account", "GET", f"/{kind}", 200) for kind in "spaces teams addons addon-attachments addon-services pipelines".split()),
     *FEATURES_KEYS_CLIENTS,
     *CERTIFICATES,
+    *SCHEDULER,
     *NOT_HERE_YET,
     *TEAMS,
     _row("operator", "POST", "/senryu/invitations", 201, {"email": "guest@example.com"}),

@@ -109,6 +109,11 @@ POST   /apps/{app}/releases                                 deploy   write-prote
 GET    /apps/{app}/releases/{release}                       view     read-protected
 GET    /apps/{app}/releases/{release}/config-vars           deploy   read-protected
 GET    /apps/{app}/review-app                               view     read
+GET    /apps/{app}/scheduler/jobs                           view     read
+POST   /apps/{app}/scheduler/jobs                           operate  write-protected
+DELETE /apps/{app}/scheduler/jobs/{job}                     operate  write-protected
+GET    /apps/{app}/scheduler/jobs/{job}                     view     read
+PATCH  /apps/{app}/scheduler/jobs/{job}                     operate  write-protected
 POST   /apps/{app}/slugs                                    deploy   write
 GET    /apps/{app}/slugs/{id}                               deploy   read
 GET    /apps/{app}/sni-endpoints                            view     read

@@ -129,6 +129,8 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
     texts = []
     if step.reason == "R15":
         texts.append(codes.R15)
+    if step.reason == "lost" and dyno.state is DynoState.STARTING and dyno.kind is DynoKind.ONE_OFF:
+        texts.append("Process was never started: the platform was away")
     if step.exit_code is not None:
         texts.append(f"Process exited with status {step.exit_code}")
     texts.append(f"State changed from {dyno.state.value} to {step.state.value}")

@@ -26,6 +26,7 @@ from ..core.formation import FailRelease, Forget, ProcessType, Wanted, has_prebo
 from ..core.log_line import LogWriter
 from ..core.release import Release, ReleaseStatus
 from ..core.route import Route, Router
+from ..core.scheduled_job import is_started_from_record
 from ..store.apps import find_app, list_apps
 from ..store.database import Database
 from ..store.domains import list_domains
@@ -296,20 +297,20 @@ class Supervisor:
         return 1.0
 
     async def _start_interrupted(self, app: App, wanted: Wanted, dynos: list[Dyno], hands: Hands) -> None:
-        """Dynos whose record was written but whose start a crash cut off."""
+        """Dynos whose record was written but whose start a crash cut off; and scheduled ones, whose record is all that is written."""
         for dyno in dynos:
             release = wanted.release
-            if dyno.kind is not DynoKind.FORMATION or dyno.state is not DynoState.STARTING or dyno.id in self._seen:
+            if not is_started_from_record(dyno, hands.clock.now()) or dyno.id in self._seen:
                 continue
             known = {seen.id: seen for seen in await self._engine.dynos()}
-            if dyno.id in known:
-                self._see(known[dyno.id])
-                continue
-            if release is None or release.id != dyno.release_id:
+            if dyno.id not in known and (release is None or release.id != dyno.release_id):
                 async with self._db.reading() as tx:
                     release = await find_release(tx, app.id, dyno.release_id, vault=self._vault)
-            if release is not None:
+            if dyno.id not in known and release is not None:
                 await start(app, release, dyno, is_new=False, hands=hands)
+                known = {seen.id: seen for seen in await self._engine.dynos()}
+            if dyno.id in known:  # at once: a one-off recorded long ago counts as lost until it is seen
+                self._see(further_on(known[dyno.id], self._seen.get(dyno.id)))
 
     async def _route(self, app: App, wanted: Wanted, dynos: list[Dyno], domains: list[str]) -> None:
         addresses = {id: seen.address for id, seen in self._seen.items() if seen.address and seen.is_running}

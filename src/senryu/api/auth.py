@@ -114,7 +114,8 @@ def permits(scope: Sequence[str], method: str, path: str) -> bool:
     if path.startswith(("/account", "/oauth/", "/senryu/")):
         return False
     parts = path.split("/")
-    is_protected = "config-vars" in parts or "releases" in parts or ("dynos" in parts and method == "POST")
+    runs = ("dynos" in parts and method == "POST") or (parts[3:4] == ["scheduler"] and not reads)
+    is_protected = "config-vars" in parts or "releases" in parts or runs
     enough = {"write-protected"} | ({"read-protected"} if reads else set()) | (set() if is_protected else {"write"})
     if reads and not is_protected:
         enough.add("read")

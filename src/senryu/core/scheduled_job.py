@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from .dyno import Dyno, DynoKind, DynoState
 from .errors import Invalid
 from .limits import SCHEDULER_LATE_MAX_S
 
@@ -71,8 +72,8 @@ class Schedule:
 class ScheduledJob:
     """A job. `due_at` is when it is due next: kept, so that a due time is claimed once.
 
-    `size` None is the app's usual one; `last_due_at` is the due time that was claimed last, `last_outcome` what became of it, `last_dyno_id`
-    the dyno of the last run.
+    `size` None is the app's usual one; `last_due_at` is the due time claimed last, `last_outcome` what became of it, `last_dyno_id` who
+    ran last.
     """
 
     id: UUID
@@ -127,6 +128,15 @@ def decided(schedule: Schedule, due_at: datetime, now: datetime) -> Run | Skip |
     if now - last <= late_max(schedule.every):
         return Run(last, passed)
     return Skip(last, passed + 1)
+
+
+def is_started_from_record(dyno: Dyno, now: datetime) -> bool:
+    """Whether supervise starts a dyno that is recorded and not there: the formation's, and scheduled runs that are not too late by now."""
+    if dyno.state is not DynoState.STARTING or dyno.kind is DynoKind.FORMATION:
+        return dyno.state is DynoState.STARTING
+    is_run = dyno.kind is DynoKind.ONE_OFF and dyno.type == PROCESS_TYPE and dyno.retiring is None and dyno.stopped_at is None
+    is_late = now - dyno.created_at > timedelta(seconds=SCHEDULER_LATE_MAX_S) or (dyno.expires_at is not None and now >= dyno.expires_at)
+    return is_run and not is_late
 
 
 def parsed(every: str | None, at: str | None) -> Schedule:

@@ -97,6 +97,11 @@ DELETE /apps/{app}/sni-endpoints/{name} 200 #sni-endpoint
 POST   /apps/{app}/acm 200 #app
 PATCH  /apps/{app}/acm 200 #app < acm_refresh:boolean
 DELETE /apps/{app}/acm 200 #app
+GET    /apps/{app}/scheduler/jobs 200 [#scheduler-job]
+POST   /apps/{app}/scheduler/jobs 201 #scheduler-job < command!:text every!:text at?:text size:relation
+GET    /apps/{app}/scheduler/jobs/{job} 200 #scheduler-job
+PATCH  /apps/{app}/scheduler/jobs/{job} 200 #scheduler-job < command:text every:text at?:text size:relation
+DELETE /apps/{app}/scheduler/jobs/{job} 200 #scheduler-job
 GET    /apps/{app}/log-drains 200 [#log-drain]
 POST   /apps/{app}/log-drains 201 #log-drain < url!:text
 GET    /apps/{app}/log-drains/{drain:path} 200 #log-drain

@@ -115,6 +115,10 @@ RESOURCES = {
         eligible_for_rollback:boolean failure?:text id:uuid oci_image?:{{id:uuid}} output_stream_url?:uri slug?:{{id:uuid}}
         status:pending|succeeded|failed|expired timing?:object user:{_PERSON} version:integer
     """,
+    "scheduler-job": f"""
+        {_TIMES} addon:{{id:uuid}} app:{_APP} at?:text command:text every:text id:uuid last_due_at?:moment last_outcome?:text
+        next_due_at:moment size?:text
+    """,
     "slug": f"""
         {_TIMES} blob:{{method:text url:uri}} buildpack_provided_description?:text checksum?:text commit?:text commit_description?:text
         id:uuid process_types:texts size?:integer stack:{_STACK}
