@@ -1,8 +1,9 @@
 """PostgreSQL databases as add-ons: a role and a database of its own for each, on one server."""
 
+from .care import PostgresDatabases
 from .connect import Reached, Server
 from .plans import SERVICE
 from .server import GivenServer, OwnServer
 from .supplier import PostgresSupplier
 
-__all__ = ["SERVICE", "GivenServer", "OwnServer", "PostgresSupplier", "Reached", "Server"]
+__all__ = ["SERVICE", "GivenServer", "OwnServer", "PostgresDatabases", "PostgresSupplier", "Reached", "Server"]

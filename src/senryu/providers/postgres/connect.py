@@ -39,7 +39,7 @@ async def connected(server: Server, database: str = "postgres", *, timeout_s: fl
         async with asyncio.timeout(timeout_s):
             admin = await asyncpg.connect(**{**reached.admin, "database": database}, timeout=TIMEOUT_S)
             try:
-                await admin.execute("SET search_path = pg_catalog")
+                await admin.execute("SET search_path = pg_catalog; SET default_transaction_read_only = off")
                 yield admin, reached
             finally:
                 await admin.close(timeout=TIMEOUT_S)

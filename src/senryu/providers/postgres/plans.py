@@ -1,6 +1,8 @@
-"""The plans of `heroku-postgresql`.
+"""The plans of `heroku-postgresql`. Their limits: `bytes`, `connections`, `statement_s` (of one statement), `temp_bytes` (of one session),
+how many backups are kept, and how many days back a new database can be made of it (`rollback_days`).
 
-Source: https://devcenter.heroku.com/articles/heroku-postgres-plans (sizes, connections; prices are an operator's own affair: 0).
+Source: https://devcenter.heroku.com/articles/heroku-postgres-plans, /heroku-postgres-backups (sizes, connections, retention; how many manual
+backups is ours; prices are an operator's own affair: 0).
 """
 
 from __future__ import annotations
@@ -12,7 +14,18 @@ _NAME = "heroku-postgresql"
 
 
 def _plan(slug: str, human_name: str, size_gib: int, connections: int, price_cents: int, *, is_default: bool = False) -> Plan:
-    return Plan(_NAME, slug, human_name, price_cents, {"bytes": size_gib * GIB, "connections": connections}, is_default)
+    is_essential = slug.startswith("essential")
+    limits = {
+        "bytes": size_gib * GIB,
+        "connections": connections,
+        "statement_s": 3600 if is_essential else 24 * 3600,
+        "temp_bytes": min(size_gib * GIB // 4, GIB if is_essential else 8 * GIB),
+        "manual_backups": 10 if is_essential else 25,
+        "daily_backups": 7,
+        "weekly_backups": 1 if is_essential else 4,
+        "rollback_days": 0 if is_essential else 4,
+    }
+    return Plan(_NAME, slug, human_name, price_cents, limits, is_default)
 
 
 SERVICE = AddOnService(
