@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +28,18 @@ async def test_an_upload_cut_off_by_a_crash_is_gone_after_the_next_start(tmp_pat
     again = DiskBlobStore(tmp_path)
     assert await again.keys("") == ["slugs/a"]
     assert list((tmp_path / ".incoming").iterdir()) == []
+
+
+async def test_a_store_begins_on_a_disk_that_has_no_room_for_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    DiskBlobStore(tmp_path / "blobs")
+    (tmp_path / "blobs/.incoming/half").write_text("hal")
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device") if not (tmp_path / "blobs/.incoming").exists() else FileExistsError
+
+    monkeypatch.setattr("os.mkdir", refused)
+    DiskBlobStore(tmp_path / "blobs")
+    assert list((tmp_path / "blobs/.incoming").iterdir()) == []
 
 
 async def test_a_cancelled_upload_leaves_no_file(tmp_path: Path) -> None:

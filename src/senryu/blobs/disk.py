@@ -30,8 +30,9 @@ class DiskBlobStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._incoming = directory / _INCOMING
-        shutil.rmtree(self._incoming, ignore_errors=True)
-        self._incoming.mkdir(parents=True, mode=0o700)
+        self._incoming.mkdir(parents=True, mode=0o700, exist_ok=True)
+        for left in self._incoming.iterdir():  # not the directory itself: on a full disk it could not be made again
+            left.unlink()
 
     async def put(self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int) -> tuple[str, int]:
         """See BlobStore."""
