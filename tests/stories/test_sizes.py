@@ -98,3 +98,17 @@ async def test_a_release_that_names_new_types_keeps_to_the_free_size(house: Hous
     await house.client.patch("/apps/growing/formation/web", json={"size": "eco"})
     await house.deploy("growing", PROCFILE)
     assert {entry["size"] for entry in (await house.client.get("/apps/growing/formation")).json()} == {"Eco"}
+
+
+async def test_types_that_never_run_in_the_formation_take_a_size_with_the_others_and_stand_in_no_way(house: House) -> None:
+    await house.create("ruby")
+    await house.deploy("ruby", "web: x\nconsole: irb\nrake: rake")
+    updates = [{"type": name, "size": "free"} for name in ("console", "rake", "web")]
+    changed = (await house.client.patch("/apps/ruby/formation", json={"updates": updates})).json()
+    assert {entry["type"]: (entry["quantity"], entry["size"]) for entry in changed} == {
+        "console": (0, "Free"),
+        "rake": (0, "Free"),
+        "web": (1, "Free"),
+    }
+    assert (await house.client.patch("/apps/ruby/formation/web", json={"size": "standard-1x"})).status_code == 200
+    assert (await house.client.patch("/apps/ruby/formation/console", json={"quantity": 1})).status_code == 422

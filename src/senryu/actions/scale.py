@@ -62,10 +62,11 @@ async def scale(
         known = {entry.type: entry for entry in await list_formation(tx, app.id)}
         named = latest.process_types if latest else {}
         for change in changes:
-            if change.type not in named or change.type in NOT_SCALABLE or change.type not in known:
+            is_known = change.type in named and change.type in known
+            after = replace(_after(app, known[change.type], change, sizes), updated_at=now) if is_known else None
+            if after is None or (after.type in NOT_SCALABLE and after.quantity > 0):  # their size may change with that of the others
                 types = ", ".join(name for name in named if name not in NOT_SCALABLE) or "none yet; deploy first"
                 raise Invalid(f"Couldn't find that process type ({change.type}). {app.name} has: {types}.", app=app.name)
-            after = replace(_after(app, known[change.type], change, sizes), updated_at=now)
             if after.size != known[change.type].size:
                 for dyno in await list_dynos(tx, app.id):
                     if dyno.type == change.type and dyno.size != after.size and dyno.retiring is None:
@@ -75,7 +76,7 @@ async def scale(
             await set_process_type(tx, after)
             told.append(f"{after.type}@{after.quantity}:{after.size}")
         if told:
-            check_together(sizes, {name: (entry.quantity, entry.size) for name, entry in known.items() if name in named})
+            check_together(sizes, {name: (known[name].quantity, known[name].size) for name in known.keys() & named.keys() - NOT_SCALABLE})
     if told:
         await tell(app.id, "api", f"Scaled to {' '.join(told)} by user {by.email}", log_writer=log_writer, clock=clock, source="app")
         supervision.wake(app.id)
