@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -129,3 +130,36 @@ def _table(path: Path) -> dict[str, int]:
         return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
     except OSError:
         return {}
+
+
+def confine(path: str, pid: int | None, *, memory_bytes: int, cpu_shares: int, pids: int) -> None:
+    """Sets the limits of a group, made when it is not there, and puts a process into it. Swap is not given beyond memory."""
+    if is_v2():
+        weight = 1 + (cpu_shares - 2) * 9999 // 262142  # as runc converts them
+        limits = {"memory.max": memory_bytes, "memory.swap.max": 0, "cpu.weight": weight, "pids.max": pids}
+        group = Path(f"{_ROOT}{path}")
+        group.mkdir(parents=True, exist_ok=True)
+        for parent in (_ROOT, group.parent):
+            with contextlib.suppress(OSError):
+                (parent / "cgroup.subtree_control").write_text("+memory +cpu +pids")
+        _confine_in(group, pid, limits)
+        return
+    for controller, of_it in {
+        "memory": {"memory.limit_in_bytes": memory_bytes},
+        "cpu": {"cpu.shares": cpu_shares},
+        "pids": {"pids.max": pids},
+        "systemd": {},
+        "unified": {},
+    }.items():
+        if (_ROOT / controller / "cgroup.procs").exists():
+            _confine_in(Path(f"{_ROOT}/{controller}{path}"), pid, of_it)
+
+
+def _confine_in(group: Path, pid: int | None, limits: Mapping[str, int]) -> None:
+    group.mkdir(parents=True, exist_ok=True)
+    for name, value in limits.items():
+        with contextlib.suppress(FileNotFoundError):  # a kernel that does not count swap
+            (group / name).write_text(str(value))
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            (group / "cgroup.procs").write_text(str(pid))

@@ -1,6 +1,6 @@
 """The data servers of a home: which there are is kept on disk; each that should run is looked after.
 
-Some kinds have one server for all add-ons, made from `_shared`; others have one for each add-on. To the agent all are programs.
+Some kinds have one server for all add-ons, started by `run`; key-value stores have one for each add-on. To the agent all are programs.
 """
 
 from __future__ import annotations
@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from uuid import UUID
 
 from senryu.core.data_server import DataServer, Kind
-from senryu.core.errors import PlatformError
+from senryu.core.errors import PlatformError, Unavailable
+from senryu.core.key_value_store import StoreOrder, StoreServer
 
-from . import network, postgres
+from . import network, objects, postgres, stores
+from .front import Front
 from .home import Home
 from .lot import Lot
 
@@ -23,14 +27,19 @@ _ROUND_S = 2.0
 _STARTS_MAX = 2  # at once, after a reboot
 
 
-class Program(Protocol):
+Serving = TypeVar("Serving", covariant=True)
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+class Program(Protocol[Serving]):
     """One data server. Each call blocks."""
 
     @property
     def port(self) -> int:
         """Of the gateway, where dynos reach it."""
 
-    def run(self) -> DataServer:
+    def run(self) -> Serving:
         """Sees to it that it runs and answers. Raises: Unavailable with what the owner of the machine has to do."""
 
     def is_running(self) -> bool:
@@ -40,9 +49,17 @@ class Program(Protocol):
         """Ends it if it runs. Its data stays."""
 
 
-def _shared(home: Home, lot: Lot, user: str) -> Mapping[Kind, Program]:
-    """The servers that there is one of on a machine."""
-    return {"postgres": postgres.Program(postgres.Place(home.root / "data" / "postgres", lot.gateway, lot.subnet, user))}
+def _objects(home: Home, lot: Lot, user: str, front: Front | None) -> objects.Program | None:
+    """None for an agent that was not told where the router is: object storage is reached by that alone."""
+    return objects.Program(objects.Place(_objects_root(home), user, lot, front)) if front else None
+
+
+def _objects_root(home: Home) -> Path:
+    return home.root / "data" / "objects"
+
+
+def _postgres(home: Home, lot: Lot, user: str) -> postgres.Place:
+    return postgres.Place(home.root / "data" / "postgres", lot.gateway, lot.subnet, user)
 
 
 def _wanted(home: Home) -> Path:
@@ -53,9 +70,14 @@ def _wanted(home: Home) -> Path:
 class Data:
     """Runs data servers. What was asked for once runs until the home is cleaned up."""
 
-    def __init__(self, home: Home, lot: Lot, user: str) -> None:
+    def __init__(self, home: Home, lot: Lot, user: str, front: Front | None = None) -> None:
         self._lot, self._wanted = lot, _wanted(home)
-        self._shared = _shared(home, lot, user)
+        self.postgres = _postgres(home, lot, user)
+        self._shared: dict[Kind, Program[DataServer]] = {"postgres": postgres.Program(self.postgres)}
+        self._objects = _objects(home, lot, user, front)
+        if self._objects is not None:
+            self._shared["objects"] = self._objects
+        self._stores = stores.Stores(home, lot)
         self._alone: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._starts = asyncio.Semaphore(_STARTS_MAX)
         self._open: set[str] = set()  # to dynos, since this agent began
@@ -63,36 +85,71 @@ class Data:
 
     async def run(self, kind: Kind) -> DataServer:
         """See DataServers.run_data."""
-        return await self._run(kind, self._shared[kind])
+        program = self._shared.get(kind)
+        if program is None:
+            raise Unavailable("The agent does not know where the router is; run ./quickstart again.")
+        async with self._alone[kind]:
+            server = await asyncio.to_thread(program.run)
+            if kind not in self._open:
+                await asyncio.to_thread(network.open_service, self._lot, program.port)
+                self._wanted.mkdir(mode=0o700, exist_ok=True)
+                (self._wanted / kind).touch()
+                self._open.add(kind)
+        return server
+
+    def has_objects(self) -> bool:
+        """Whether there ever was a bucket."""
+        return self._objects is not None and (self._wanted / "objects").exists()
+
+    async def with_objects(
+        self, act: Callable[Concatenate[objects.Program, _Arguments], _Answer], *args: _Arguments.args, **kwargs: _Arguments.kwargs
+    ) -> _Answer:
+        """Does something to buckets, one thing at a time: the server's administration changes its list of keys as a whole."""
+        await self.run("objects")
+        assert self._objects is not None
+        async with self._alone["objects"]:
+            return await asyncio.to_thread(act, self._objects, *args, **kwargs)
+
+    async def run_store(self, order: StoreOrder) -> StoreServer:
+        """See StoreServers."""
+        async with self._alone[name := stores.name_of(order.id)]:
+            self._stores.keep(order)
+            server = await asyncio.to_thread(self._stores.program(name).run)
+            self._open.add(name)
+        return server
+
+    async def remove_store(self, id: UUID) -> None:
+        """See StoreServers."""
+        async with self._alone[name := stores.name_of(id)]:
+            if self._stores.is_kept(name):
+                await asyncio.to_thread(self._stores.program(name).remove)
+                self._stores.forget(name)
+                self._open.discard(name)
 
     async def look_after(self) -> None:
         """Starts again what has ended, for ever. What it cannot do is said once, not each time."""
         while True:
             async with asyncio.TaskGroup() as tasks:
-                for name, program in self._programs().items():
-                    tasks.create_task(self._look_after(name, program))
+                for kind, program in self._shared.items():
+                    if (self._wanted / kind).exists():
+                        tasks.create_task(self._look_after(kind, program.is_running, partial(self.run, kind)))
+                for name in self._stores.names():
+                    tasks.create_task(self._look_after(name, partial(self._stores.is_running, name), partial(self._run_again, name)))
             await asyncio.sleep(_ROUND_S)
 
-    def _programs(self) -> dict[str, Program]:
-        return {kind: program for kind, program in self._shared.items() if (self._wanted / kind).exists()}
-
-    async def _run(self, name: str, program: Program) -> DataServer:
+    async def _run_again(self, name: str) -> None:
         async with self._alone[name]:
-            server = await asyncio.to_thread(program.run)
-            if name not in self._open:
-                await asyncio.to_thread(network.open_service, self._lot, program.port)
-                self._wanted.mkdir(mode=0o700, exist_ok=True)
-                (self._wanted / name).touch()
+            if self._stores.is_kept(name):  # it may have gone meanwhile
+                await asyncio.to_thread(self._stores.program(name).run)
                 self._open.add(name)
-        return server
 
-    async def _look_after(self, name: str, program: Program) -> None:
+    async def _look_after(self, name: str, is_running: Callable[[], bool], run: Callable[[], Awaitable[object]]) -> None:
         """Nothing of a data server's may end the agent, nor keep another from being started."""
         problem = ""
         async with self._starts:
             try:
-                if name not in self._open or not program.is_running():
-                    await self._run(name, program)
+                if name not in self._open or not is_running():
+                    await run()
             except PlatformError as error:
                 problem = error.message
             except Exception as error:
@@ -104,6 +161,9 @@ class Data:
 
 def stop_all(home: Home, lot: Lot, user: str) -> None:
     """Ends the servers. Their data stays. Blocks."""
-    for kind, program in _shared(home, lot, user).items():
-        if (_wanted(home) / kind).exists():
-            program.stop()
+    if (_wanted(home) / "postgres").exists():
+        postgres.Program(_postgres(home, lot, user)).stop()
+    objects.stop(_objects_root(home))
+    kept = stores.Stores(home, lot)
+    for name in kept.names():
+        kept.program(name).stop()

@@ -209,14 +209,15 @@ class Dyno:
         network.uncable(self._site.lot, self.kept.index)
 
 
-def trace_removed(dyno_id: UUID, index: int | None, site: Site) -> None:
+def trace_removed(dyno_id: UUID, kept: record.Record | None, site: Site) -> None:
     """Deletes every trace of a dyno, started or half started. Blocking."""
-    if index is None:
+    if kept is None:
         shim.end_stray(site.home, dyno_id)
     Cgroup(site.lot, dyno_id).kill(AGENT_TIMEOUT_S)
     shim.delete(site.home, dyno_id)
-    if index is not None:
-        network.uncable(site.lot, index)
+    if kept is not None:
+        network.uncable(site.lot, kept.index)
+        network.revoke(site.lot, kept.index, kept.reaches)  # before the address is another's
     launch.discard(site.home, dyno_id)
 
 

@@ -19,7 +19,7 @@ from senryu.core.dyno import DynoOrder, ObservedDyno
 from senryu.core.errors import NotFound, PlatformError, Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
-from . import launch, record
+from . import launch, network, record
 from . import order as orders
 from .dyno import Dyno, trace_removed
 from .launch import Site
@@ -90,7 +90,7 @@ class Dynos:
                 return
             dyno.kill()
             async with asyncio.timeout(AGENT_TIMEOUT_S * 2):
-                await self._in_thread(trace_removed, dyno_id, dyno.kept.index, self._site)
+                await self._in_thread(trace_removed, dyno_id, dyno.kept, self._site)
             dyno.output.close()
             del self._dynos[dyno_id]
             self._indices.discard(dyno.kept.index)
@@ -161,6 +161,7 @@ class Dynos:
             if kept is None:  # the agent was killed while it started this one
                 await self._in_thread(trace_removed, dyno_id, None, self._site)
             else:
+                await self._in_thread(network.grant, self._site.lot, kept.index, kept.reaches)  # the firewall was made anew
                 self._follow(Dyno(kept, self._site))
 
     async def _refill(self) -> None:

@@ -35,6 +35,9 @@ table inet {lot.table} {{
   set services {{
     type inet_service
   }}
+  set grants {{
+    type ipv4_addr . inet_service
+  }}
   set connections {{
     type ipv4_addr
     size 65535
@@ -50,6 +53,8 @@ table inet {lot.table} {{
     iifname != {dynos} return
     ct state established,related accept
     ip daddr {lot.gateway} tcp dport @services accept
+    ct status dnat ct original ip daddr {lot.gateway} accept
+    ip daddr {lot.gateway} ip saddr . tcp dport @grants accept
     drop
   }}
   chain through_host {{
@@ -76,6 +81,20 @@ table inet {lot.table} {{
 def opening(lot: Lot, port: int) -> str:
     """Adds a port of the gateway to those that dynos may reach."""
     return f"add element inet {lot.table} services {{ {port} }}\n"
+
+
+def granting(lot: Lot, grants: Sequence[tuple[str, int]]) -> str:
+    """Lets dynos, by their addresses, reach ports of the gateway that others may not."""
+    return f"add element inet {lot.table} grants {{ {_pairs(grants)} }}\n" if grants else ""
+
+
+def revoking(lot: Lot, grants: Sequence[tuple[str, int]]) -> str:
+    """Undoes `granting`, whether or not it was done."""
+    return granting(lot, grants) + f"delete element inet {lot.table} grants {{ {_pairs(grants)} }}\n" if grants else ""
+
+
+def _pairs(grants: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{address} . {port}" for address, port in grants)
 
 
 def removal(lot: Lot) -> str:

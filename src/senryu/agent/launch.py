@@ -18,6 +18,7 @@ from senryu.core.errors import Invalid
 
 from . import bundle, cgroup, failure, mounts, network, record, shim, stack
 from .disk import Disks
+from .front import Front, hosts_lines
 from .home import Home
 from .lot import Lot
 
@@ -33,6 +34,7 @@ class Site:
     disks: Disks
     resolvers: tuple[str, ...]
     buildpacks: Path
+    front: Front | None = None
 
 
 def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> record.Record:
@@ -50,6 +52,8 @@ def _launched(order: DynoOrder, index: int, slug: Path | None, site: Site) -> re
     namespace = network.cable(lot, index)
     with ExitStack() as undo, ExitStack() as temporary:
         undo.callback(network.uncable, lot, index)
+        network.grant(lot, index, order.reaches)
+        undo.callback(network.revoke, lot, index, order.reaches)
         undo.callback(discard, home, order.id)
         temporary.callback(lambda: os.close(namespace()))
         _make_directories(home, order.id)
@@ -100,7 +104,8 @@ def _place(order: DynoOrder, index: int, slug: Path | None, site: Site, temporar
     home, lot = site.home, site.lot
     directory = home.dyno(order.id)
     uid = lot.uid(index)
-    identity = stack.Identity(uid, str(order.id), lot.address(index), site.resolvers)
+    hosts = hosts_lines(site.front, lot.gateway, order.env.values())
+    identity = stack.Identity(uid, str(order.id), lot.address(index), site.resolvers, hosts)
     disk = directory / "disk"
     disk.mkdir()
     site.disks.mount(order.disk_bytes, disk)
@@ -219,4 +224,5 @@ def _recorded(order: DynoOrder, index: int, shim_pid: int, init_pid: int) -> rec
         shim_birth=record.birth(shim_pid) or 0,
         init_pid=init_pid,
         init_birth=record.birth(init_pid) or 0,
+        reaches=order.reaches,
     )

@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -17,6 +17,7 @@ from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
 from . import firewall, forwarding, mounts
+from .front import Front, leading
 from .links import Links
 from .listening import check_kernel
 from .lot import CLAIMS, Lot
@@ -57,6 +58,23 @@ def prepare(lot: Lot) -> None:
 def open_service(lot: Lot, port: int) -> None:
     """Lets dynos reach a port of the gateway."""
     _nft(firewall.opening(lot, port))
+
+
+def grant(lot: Lot, index: int, ports: Sequence[int]) -> None:
+    """Lets one dyno reach ports of the gateway that others may not."""
+    if ports:
+        _nft(firewall.granting(lot, [(lot.address(index), port) for port in ports]))
+
+
+def revoke(lot: Lot, index: int, ports: Sequence[int]) -> None:
+    """Undoes `grant`, whether or not it was done."""
+    if ports:
+        _nft(firewall.revoking(lot, [(lot.address(index), port) for port in ports]))
+
+
+def lead_to_router(lot: Lot, front: Front) -> None:
+    """Lets dynos reach the router at the gateway, on its own ports. Idempotent."""
+    _nft(leading(lot, front))
 
 
 def take_down(lot: Lot, *, is_last: bool) -> None:
@@ -114,6 +132,8 @@ def _cabled(lot: Lot, index: int) -> int:
             outside.delete(name)  # of a dyno that had the address before
             outside.add_cable(name, mtu, end="eth0", namespace=namespace)
             outside.route(address, _index(outside, name), source=lot.gateway)
+            # Connections to the gateway may be led to a router on the loopback; firewall.py drops what else is for there.
+            Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet").write_text("1")
             with Links() as inside:
                 eth0 = _index(inside, "eth0")
                 inside.set_up(_LOOPBACK)

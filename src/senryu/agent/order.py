@@ -7,6 +7,7 @@ import re
 
 from senryu.core.dyno import DynoKind, DynoOrder
 from senryu.core.errors import Invalid
+from senryu.core.key_value_store import PORTS
 from senryu.core.limits import GIB, MIB
 
 _SLUG = re.compile(r"[0-9a-f]{64}")
@@ -15,6 +16,7 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,80}")
 _ENV_MAX_BYTES = 1 * MIB
 _COMMAND_MAX_BYTES = 128 * 1024 - 1  # execve(2): one argument
 _MOUNTS_MAX = 16
+_PORTS_MAX = 256
 _NOT_OVER = ("/proc", "/sys", "/dev", "/etc", "/usr", "/run")
 _NOT_AT = ("/", "/app", "/tmp", "/var", "/var/tmp")
 _RANGES = {
@@ -39,6 +41,7 @@ def check(order: DynoOrder) -> None:
     _require(len(order.mounts) <= _MOUNTS_MAX, "mounts")
     check_command(order.command, dict(order.env))
     _require(not order.mounts or order.kind is DynoKind.BUILD, "mounts")
+    _require(len(order.reaches) <= _PORTS_MAX and all(port in PORTS for port in order.reaches), "reaches")
     for mount in order.mounts:
         _require(mount.source.startswith("/") and ".." not in mount.source.split("/"), "mounts")
         _require(is_mount_target(mount.target), "mounts")

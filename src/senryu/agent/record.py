@@ -37,6 +37,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shim_birth: int
     init_pid: int
     init_birth: int
+    reaches: tuple[int, ...] = ()
 
 
 def write(directory: Path, record: Record) -> None:

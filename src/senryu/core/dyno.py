@@ -53,7 +53,7 @@ class DynoOrder:
     Takes: `id`, new for each start (a restarted web.1 has another id); `name`, `web.1`, `run.4821`; `command`, what a Procfile line
     holds, run by `bash`; `env`, the exact environment; `slug`, the SHA-256 of the slug unpacked at `/app`, None for
     an empty one; `port`, what `$PORT` says (0: the dyno serves nothing); `tty`, a terminal of `columns` x `lines`; `stdin`,
-    whether input can be attached.
+    whether input can be attached; `reaches`, ports of the platform's own data servers that only dynos told so may reach.
     """
 
     id: UUID
@@ -75,6 +75,7 @@ class DynoOrder:
     columns: int = 80
     lines: int = 24
     mounts: tuple[Mount, ...] = field(default=())
+    reaches: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from senryu.agent import protocol
 from senryu.core.data_server import DataServer, DataServers, Kind
 from senryu.core.dyno import DynoOrder, Engine, ObservedDyno, Output, OutputReader, Terminal
 from senryu.core.errors import Unavailable
+from senryu.core.key_value_store import StoreOrder, StoreServer, StoreServers
 from senryu.core.limits import AGENT_TIMEOUT_S
+from senryu.core.object_store import BucketOrder, BucketUse, ObjectServer
 
 from . import client
 from .output import read_output
@@ -97,6 +99,36 @@ class ContainerEngine:
             raise client.silent()
         return answer.server
 
+    async def make_bucket(self, order: BucketOrder) -> None:
+        """See ObjectServer."""
+        await client.ask(self._socket, protocol.MakeBucket(order), _START_TIMEOUT_S)
+
+    async def limit_bucket(self, bucket: str, quota_bytes: int) -> None:
+        """See ObjectServer."""
+        await client.ask(self._socket, protocol.LimitBucket(bucket, quota_bytes), _START_TIMEOUT_S)
+
+    async def remove_bucket(self, bucket: str) -> None:
+        """See ObjectServer."""
+        await client.ask(self._socket, protocol.RemoveBucket(bucket), _START_TIMEOUT_S)
+
+    async def bucket_uses(self) -> list[BucketUse]:
+        """See ObjectServer."""
+        answer = (await client.ask(self._socket, protocol.ListBuckets(), _START_TIMEOUT_S)).answer
+        if not isinstance(answer, protocol.Buckets):
+            raise client.silent()
+        return answer.uses
+
+    async def run_store(self, order: StoreOrder) -> StoreServer:
+        """See StoreServers."""
+        answer = (await client.ask(self._socket, protocol.RunStore(order), _START_TIMEOUT_S)).answer
+        if not isinstance(answer, protocol.ServesStore):
+            raise client.silent()
+        return answer.server
+
+    async def remove_store(self, id: UUID) -> None:
+        """See StoreServers."""
+        await client.ask(self._socket, protocol.RemoveStore(id), _START_TIMEOUT_S)
+
     def output(self, dyno_id: UUID, after: int) -> AsyncIterator[list[Output]]:
         """See OutputReader."""
         if self._watch is None:
@@ -106,4 +138,6 @@ class ContainerEngine:
 
 _: type[Engine] = ContainerEngine
 _data: type[DataServers] = ContainerEngine
+_stores: type[StoreServers] = ContainerEngine
+_objects: type[ObjectServer] = ContainerEngine
 _reader: type[OutputReader] = ContainerEngine
