@@ -14,7 +14,7 @@ import pytest
 from senryu.actions.read_certificate import read_certificate
 from senryu.authorities.acme import AcmeAuthority
 from senryu.core.certificate_order import CHALLENGE_PATH, AccountUnknown, PlacedOrder, Refused
-from senryu.core.errors import Unavailable
+from senryu.core.errors import PlatformError, Unavailable
 
 from .rig import AVAILABLE, Pebble, free_port, pebble
 
@@ -54,6 +54,27 @@ def ca(shown: tuple[dict[str, str], int]) -> Iterator[Pebble]:
 @pytest.fixture
 def authority(ca: Pebble) -> AcmeAuthority:
     return AcmeAuthority(ca.directory, email="operator@example.com", ca_file=str(ca.ca_file))
+
+
+@pytest.mark.parametrize(("code", "tries"), [("badNonce", 4), ("unauthorized", 1)])
+async def test_a_stale_nonce_is_no_failure_and_a_real_one_is_told_at_once(code: str, tries: int) -> None:
+    from acme import messages
+
+    calls = []
+
+    def work() -> str:
+        calls.append(1)
+        if len(calls) <= tries:
+            raise messages.Error(typ=messages.ERROR_PREFIX + code, detail="no")
+        return "done"
+
+    asked = AcmeAuthority("https://unused.test/")._call(work)
+    if code == "badNonce":
+        assert await asked == "done"
+    else:
+        with pytest.raises(PlatformError):
+            await asked
+        assert len(calls) == 1
 
 
 async def _end(authority: AcmeAuthority, account: tuple[str, str], placed: PlacedOrder, hostname: str, key: str) -> str:

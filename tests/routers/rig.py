@@ -187,6 +187,7 @@ async def lines_of(router: HAProxyRouter, app_id: UUID, count: int = 1, after: i
 @contextlib.asynccontextmanager
 async def running_haproxy(**changes: Any) -> AsyncIterator[tuple[Rig, HAProxyRouter]]:
     """A started HAProxy with short times, and the router that drives it. Everything is gone afterwards."""
+    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     home = Path(tempfile.mkdtemp(prefix="senryu-router-"))
     port, tls_port = free_ports(2)
@@ -202,5 +203,6 @@ async def running_haproxy(**changes: Any) -> AsyncIterator[tuple[Rig, HAProxyRou
         async with HAProxyRouter(settings) as router:
             yield rig, router
     finally:
+        structlog.configure(**before)
         rig.stop(kill=True)
         shutil.rmtree(home)

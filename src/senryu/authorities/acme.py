@@ -30,6 +30,7 @@ _REASON_MAX_CHARS = 400
 _AGENT = "senryu"
 _PASSING = ("badNonce", "serverInternal")
 _GONE = (404, 410)
+_NONCE_TRIES = 5
 
 
 class AcmeAuthority(Authority):
@@ -63,7 +64,7 @@ class AcmeAuthority(Authority):
         from josepy import errors as jose_errors
 
         try:
-            return work()
+            return _with_fresh_nonces(work)
         except PlatformError:
             raise
         except messages.Error as error:
@@ -198,6 +199,19 @@ def _failure(authorization: AuthorizationResource) -> str | None:
         if each.error is not None:
             return _line(str(each.error.detail or each.error.typ))
     return None
+
+
+def _with_fresh_nonces(work: Callable[[], T]) -> T:
+    """The authority may find a nonce stale at any time, also that of the library's own second try (RFC 8555 section 6.5)."""
+    from acme import messages
+
+    for _ in range(_NONCE_TRIES - 1):
+        try:
+            return work()
+        except messages.Error as error:
+            if error.code != "badNonce":
+                raise
+    return work()
 
 
 def _problem(error: Error) -> PlatformError:
