@@ -65,7 +65,7 @@ async def test_a_stale_nonce_is_no_failure_and_a_real_one_is_told_at_once(code: 
     def work() -> str:
         calls.append(1)
         if len(calls) <= tries:
-            raise messages.Error(typ=messages.ERROR_PREFIX + code, detail="no")
+            raise messages.Error.from_json({"type": messages.ERROR_PREFIX + code, "detail": "no"})
         return "done"
 
     asked = AcmeAuthority("https://unused.test/")._call(work)
