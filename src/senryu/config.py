@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .core.dyno_size import size_named
 from .core.errors import Invalid
@@ -19,6 +20,8 @@ from .core.errors import Invalid
 _PORT_MAX = 65535
 _SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _DOMAIN = re.compile(r"^(?=.{1,200}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
+
+_OBJECTS_URL = re.compile(r"^https?://[a-z0-9]([a-z0-9.-]{0,198}[a-z0-9])?(:[0-9]{1,5})?/?\Z")
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
@@ -32,9 +35,11 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "listen": ("SENRYU_LISTEN", "", "address to listen on; empty: 127.0.0.1 and ::1"),
     "database_url": ("SENRYU_DATABASE_URL", "", "SQLAlchemy URL; empty: SQLite below the home"),
     "postgres_admin_url": ("SENRYU_POSTGRES_ADMIN_URL", "", "server for PostgreSQL add-ons, with an administrator; empty: one of our own"),
+    "objects_url": ("SENRYU_OBJECTS_URL", "", "address of object storage as apps and visitors use it; empty: http://objects.<domain>"),
     "default_size": ("SENRYU_DEFAULT_SIZE", "Standard-1X", "dyno size of new process types"),
     "allow_private_drains": ("SENRYU_ALLOW_PRIVATE_DRAINS", False, "whether log drains may lead into private networks and to this machine"),
     "allow_private_webhooks": ("SENRYU_ALLOW_PRIVATE_WEBHOOKS", False, "the same of webhooks"),
+    "allow_private_backups": ("SENRYU_ALLOW_PRIVATE_BACKUPS", False, "the same of addresses that databases are restored and copied from"),
     "acme_directory": ("SENRYU_ACME_DIRECTORY", "", "whom certs:auto asks; empty: Let's Encrypt, on `localhost` nobody; or `off`"),
     "acme_email": ("SENRYU_ACME_EMAIL", "", "address the certificate authority may write to"),
     "acme_ca_file": ("SENRYU_ACME_CA_FILE", "", "PEM file of whom the directory's own TLS is trusted by; empty: the usual"),
@@ -58,13 +63,25 @@ class Settings:
     listen: str
     database_url: str
     postgres_admin_url: str
+    objects_url: str
     default_size: str
     allow_private_drains: bool
     allow_private_webhooks: bool
+    allow_private_backups: bool
     acme_directory: str
     acme_email: str
     acme_ca_file: str
     slots: int
+
+    @property
+    def objects_host(self) -> str:
+        """The host name of object storage."""
+        return urlsplit(self.objects_url).hostname or f"objects.{self.domain}"
+
+    @property
+    def objects_endpoint(self) -> str:
+        """What clients of object storage are given."""
+        return self.objects_url.rstrip("/") or f"http://{self.objects_host}{_suffix(self.port, 80)}"
 
     @property
     def acme_directory_url(self) -> str:
@@ -144,6 +161,8 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envir
     directory = values["acme_directory"]
     if directory not in ("", "off") and not directory.startswith("https://"):
         raise Invalid(f"The setting `acme_directory` is `{directory}`; use an https:// address, or off.")
+    if values["objects_url"] and not _OBJECTS_URL.match(values["objects_url"]):
+        raise Invalid(f"The setting `objects_url` is `{values['objects_url']}`; use an address such as https://objects.example.com.")
     values["database_url"] = values["database_url"] or default_database_url(home)
     assert set(values) == {field.name for field in fields(Settings)}
     return Settings(**values)

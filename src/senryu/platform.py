@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .actions.transfers import Transfers
 from .config import Settings
 from .core.add_on import Suppliers
 from .core.address import Resolver
@@ -44,3 +45,4 @@ class Platform:
     supervision: Supervision
     clock: Clock
     suppliers: Suppliers = field(default_factory=dict)
+    transfers: Transfers | None = None

@@ -22,6 +22,7 @@ from uvicorn.server import Server
 
 from .actions.deliver import Deliveries
 from .actions.destroy import clear_all_away
+from .actions.keep_backups import keep_backups
 from .actions.keep_certificates import CertificateLoop
 from .actions.provision import finish_add_ons
 from .actions.push import authorize_push, push
@@ -144,6 +145,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         certificates = CertificateLoop(
             db=db, vault=vault, router=router, authority=_authority(settings), log_writer=logs, clock=clock
         )
+        suppliers = _suppliers(settings, engine)
         platform = Platform(
             settings=settings,
             db=db,
@@ -163,7 +165,8 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             streams=streams,
             supervision=supervisor,
             clock=clock,
-            suppliers=_suppliers(settings, engine),
+            suppliers=suppliers,
+            transfers=_transfers(settings, db, vault, blobs, supervisor, suppliers, engine, clock),
         )
         db.on_news = (await house.enter_async_context(_deliveries(platform))).wake
         _undertake_chores(platform, supervisor, builder)
@@ -227,9 +230,28 @@ def _supervisor(
     )
 
 
-def _suppliers(settings: Settings, engine: ContainerEngine) -> Suppliers:
+def _postgres(settings: Settings, engine: ContainerEngine) -> GivenServer | OwnServer:
     given = settings.postgres_admin_url
-    postgres = PostgresSupplier(GivenServer(given) if given else OwnServer(engine))
+    return GivenServer(given) if given else OwnServer(engine)
+
+
+def _transfers(
+    settings: Settings,
+    db: Database,
+    vault: Vault,
+    blobs: DiskBlobStore,
+    supervision: Supervisor,
+    suppliers: Suppliers,
+    engine: ContainerEngine,
+    clock: Clock,
+) -> Transfers:
+    movables = {"heroku-postgresql": PostgresMoving(_postgres(settings, engine))}
+    programs = ContainerArchivePrograms(settings.home)
+    return Transfers(db, vault, clock, blobs, supervision, suppliers, programs, movables)
+
+
+def _suppliers(settings: Settings, engine: ContainerEngine) -> Suppliers:
+    postgres = PostgresSupplier(_postgres(settings, engine))
     scheduler = SchedulerSupplier()
     return {postgres.service.name: postgres, scheduler.service.name: scheduler}
 
@@ -248,6 +270,8 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     supervisor.undertake("retain", kept)
     supervisor.undertake("clear-builds", builder.clear_away())
     supervisor.undertake("add-ons", _finish_add_ons(platform))
+    if platform.transfers is not None:
+        supervisor.undertake("backups", keep_backups(platform.transfers))
     supervisor.undertake("scheduler", keep_schedule(**releasing(platform)))
     supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
 

@@ -1,4 +1,4 @@
-"""Fetching a source tarball that a build names by address.
+"""Fetching what a user names by address: a source tarball of a build, an archive of a database.
 
 Only public addresses are fetched: the platform must not be made to read its own network for a user.
 """
@@ -6,7 +6,7 @@ Only public addresses are fetched: the platform must not be made to read its own
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -27,32 +27,57 @@ async def fetch_source(url: str, key: str, *, blobs: BlobStore, resolver: Resolv
 
     Raises: Invalid for another kind of address or a host that is not public, Unavailable when it does not answer.
     """
+    try:
+        async with asyncio.timeout(_WHOLE_TIMEOUT_S):
+            await fetch(url, f"{key}.tgz", "the source", SOURCE_MAX_BYTES, blobs=blobs, resolver=resolver)
+    except TimeoutError:
+        raise _silent("the source") from None
+    return f"{key}.tgz"
+
+
+async def fetch(
+    url: str,
+    key: str,
+    what: str,
+    max_bytes: int,
+    *,
+    blobs: BlobStore,
+    resolver: Resolver,
+    passing: Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]] = lambda chunks: chunks,
+    allow_private: bool = False,
+) -> None:
+    """Stores what is at a public http(s) address under `key`. `what` names it in errors; its chunks go through `passing`.
+
+    Raises: Invalid for another kind of address, a host that is not public, more than `max_bytes`; Unavailable when it does not answer.
+    """
     import httpx  # here: few builds fetch, and it takes memory
 
     try:
         parts, wanted = urlsplit(url), httpx.URL(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except (ValueError, httpx.InvalidURL):
-        raise Invalid("The source's address is not well formed.") from None
+        raise Invalid(f"The address of {what} is not well formed.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Invalid("The source's address must be an http or https one.")
-    address = checked_address(await resolver.addresses(parts.hostname, port), port, what="the source")
+        raise Invalid(f"The address of {what} must be an http or https one.")
+    address = checked_address(await resolver.addresses(parts.hostname, port), port, what=what, allow_private=allow_private)
     # The checked address is the one connected to; a second look-up could give another.
     pinned = wanted.copy_with(host=address)
     headers = {"Host": parts.netloc.rpartition("@")[2]}
     extensions = {"sni_hostname": parts.hostname}
     try:
         async with (
-            asyncio.timeout(_WHOLE_TIMEOUT_S),
             httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False) as client,
             client.stream("GET", pinned, headers=headers, extensions=extensions) as answer,
         ):
             if answer.status_code != 200:
-                raise Invalid(f"The source's address answered {answer.status_code}; it must give the .tgz itself.")
-            await blobs.put(f"{key}.tgz", _chunks(answer), max_bytes=SOURCE_MAX_BYTES)
-    except (httpx.HTTPError, TimeoutError):
-        raise Unavailable("The source's address does not answer; try again, or upload it with `POST /sources`.") from None
-    return f"{key}.tgz"
+                raise Invalid(f"The address of {what} answered {answer.status_code}; it must give the file itself.")
+            await blobs.put(key, passing(_chunks(answer)), max_bytes=max_bytes)
+    except httpx.HTTPError:
+        raise _silent(what) from None
+
+
+def _silent(what: str) -> Unavailable:
+    return Unavailable(f"The address of {what} does not answer; try again, or upload it.")
 
 
 async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:

@@ -85,10 +85,11 @@ def settings_text(place: Place) -> str:
 
 
 def access_text(place: Place) -> str:
-    """pg_hba.conf: the platform by the socket; members of a database's own role from the dynos, with TLS and a password. Pure."""
+    """pg_hba.conf: the platform by the socket, its programs too; members of a database's own role from the dynos, with TLS. Pure."""
     return "\n".join(
         (
             f"local all {ADMIN} peer map=platform",
+            "local all all scram-sha-256",  # pg_dump and pg_restore, which the agent runs as the tenant
             f"hostssl samerole all {place.subnet} scram-sha-256",
             "",
         )

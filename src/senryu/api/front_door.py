@@ -55,6 +55,7 @@ from . import (
     team_apps,
     teams,
     telemetry_drains,
+    transfer_schedules,
     two_factor,
 )
 from .auth import Allowance, PlatformDep
@@ -98,6 +99,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     addon_attachments.router,
     addon_services.router,
     database_transfers.router,
+    transfer_schedules.router,
     pipelines.router,
     app_transfers.router,
     team_apps.router,

@@ -25,6 +25,20 @@ APP_TRANSFERS_PER_ACCOUNT_MAX = 100  # ours: offers that wait for an answer
 # Add-ons
 PROVISION_TIMEOUT_S = 60.0  # ours: a supplier's one call
 ADD_ONS_ROUND_S = 60.0  # ours: how often what a crash interrupted is gone on with
+DATABASES_ROUND_S = 30.0  # ours: how often databases' sizes are looked at
+FILLING_ROUND_S = 5.0  # ours: … while one is nearly full or grows fast
+CREDENTIALS_MAX = 50  # ours: of one database, beside the default
+
+# Backups of databases (Dev Center: heroku-postgres-backups; the numbers are ours)
+TRANSFERS_AT_ONCE = 2  # others wait their turn
+TRANSFERS_OPEN_MAX = 50  # with those that wait; above it no other is taken
+TRANSFER_TIMEOUT_S = 12 * 3600.0
+BACKUP_MAX_BYTES = 256 * GIB  # of one archive, compressed
+BACKUP_LINK_S = 3600
+BACKUPS_KEPT_AFTER_S = 30 * 24 * 3600.0  # of a database that was destroyed
+TRANSFERS_KEPT = 50  # restores and copies of an app in its list
+SCHEDULES_ROUND_S = 30.0  # how often what is due is begun
+SCHEDULES_PER_DATABASE_MAX = 10
 
 # Scheduler (Dev Center: scheduler)
 SCHEDULED_JOBS_PER_APP_MAX = 100  # ours

@@ -17,7 +17,7 @@ _PUBLIC = (
     *"/.well-known/ /api/v4/ /auth /buildpacks /openapi.json /schema".split(),
     *"/senryu/ca.pem /senryu/doors /senryu/health /senryu/registrations".split(),
 )
-_SIGNED = ("/senryu/sources/", "/senryu/slugs/", "/senryu/streams/", "/senryu/logs/")
+_SIGNED = ("/senryu/sources/", "/senryu/slugs/", "/senryu/backups/", "/senryu/streams/", "/senryu/logs/")
 _ERROR = "id:text message:text url:text resource:text app:{name:text} error:text error_description:text"
 _REFUSALS = {
     "400": "The request cannot be read",

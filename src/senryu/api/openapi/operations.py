@@ -185,7 +185,17 @@ GET    /addon-services/{service} 200 #add-on-service
 GET    /addon-services/{service}/plans 200 [#plan]
 POST   /actions/addons/resolve 200 =[#add-on] < addon!:relation app:relation
 POST   /actions/addon-attachments/resolve 200 =[#add-on-attachment] < addon_attachment!:relation app:relation
-GET    /client/v11/apps/{app}/transfers 200 =[object]
+GET    /client/v11/apps/{app}/transfers 200 =[#transfer]
+GET    /client/v11/apps/{app}/transfers/{transfer} 200 =#transfer
+DELETE /client/v11/apps/{app}/transfers/{transfer} 200 =#transfer
+POST   /client/v11/apps/{app}/transfers/{transfer}/actions/cancel 200 =#transfer
+POST   /client/v11/apps/{app}/transfers/{transfer}/actions/public-url 200 =object
+POST   /client/v11/databases/{database}/backups 201 =#transfer
+POST   /client/v11/databases/{database}/restores 201 =#transfer < backup_url!:text extensions:any
+POST   /client/v11/databases/{database}/transfers 201 =#transfer < from_url!:text to_url!:text from_name:text to_name:text
+GET    /client/v11/databases/{database}/transfer-schedules 200 =[#transfer-schedule]
+POST   /client/v11/databases/{database}/transfer-schedules 201 =#transfer-schedule < hour!:any timezone:text schedule_name:text
+DELETE /client/v11/databases/{database}/transfer-schedules/{schedule} 200 =#transfer-schedule
 GET    /pipelines 200 [object]
 GET    /pipelines/{pipeline} -
 GET    /pipelines/{pipeline}/{part} -
@@ -233,6 +243,7 @@ PUT    /senryu/sources/{token} 200 empty < application/octet-stream
 PUT    /senryu/slugs/{token} 200 empty < application/octet-stream
 GET    /senryu/slugs/{token} 200 application/gzip
 GET    /senryu/streams/{token} 200 text/plain
+GET    /senryu/backups/{token}/{name} 200 application/octet-stream
 GET    /senryu/logs/{token} 200 text/event-stream
 """
 

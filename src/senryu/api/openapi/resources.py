@@ -57,6 +57,12 @@ RESOURCES = {
     "add-on-service": _SERVICE,
     "app": _WHOLE_APP,
     "app-feature": _FEATURE,
+    "transfer": f"""
+        canceled_at?:moment {_TIMES} finished_at?:moment from_name:text from_type:text from_url?:text
+        logs:[{{created_at:text message:text}}] num:integer options:object processed_bytes:integer schedule?:{{name:text}}
+        source_bytes:integer started_at?:moment succeeded?:boolean to_name:text to_type:text to_url?:text uuid:uuid warnings:integer
+    """,
+    "transfer-schedule": "hour:integer name:text timezone:text uuid:uuid",
     "app-transfer": f"{_TIMES} app:{_APP} id:uuid owner:{_PERSON} recipient:{_PERSON} state:pending|accepted|declined",
     "app-webhook": f"{_TIMES} app:{_APP} dropped:integer id:uuid include:[text] level:notify|sync url:text",
     "app-webhook-delivery": f"""

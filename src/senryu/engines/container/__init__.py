@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .archive_programs import ContainerArchivePrograms
 from .engine import ContainerEngine
 
-__all__ = ["ContainerEngine"]
+__all__ = ["ContainerArchivePrograms", "ContainerEngine"]

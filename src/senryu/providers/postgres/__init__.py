@@ -2,8 +2,9 @@
 
 from .care import PostgresDatabases
 from .connect import Reached, Server
+from .moving import PostgresMoving
 from .plans import SERVICE
 from .server import GivenServer, OwnServer
 from .supplier import PostgresSupplier
 
-__all__ = ["SERVICE", "GivenServer", "OwnServer", "PostgresDatabases", "PostgresSupplier", "Reached", "Server"]
+__all__ = ["SERVICE", "GivenServer", "OwnServer", "PostgresDatabases", "PostgresMoving", "PostgresSupplier", "Reached", "Server"]

@@ -134,7 +134,7 @@ class PostgresDatabases:
         """See Databases."""
         database, owner = names(id)
         role = login(id, name)
-        async with connected(self._server) as (admin, reached):
+        async with connected(self._server) as (admin, reached), admin.transaction():  # a role without its database is not left
             await make_login(admin, database, role, password, plan)
             if name != DEFAULT:
                 await admin.execute(f"GRANT {role} TO {owner}")

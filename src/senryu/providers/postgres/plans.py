@@ -1,16 +1,16 @@
 """The plans of `heroku-postgresql`. Their limits: `bytes`, `connections`, `statement_s` (of one statement), `temp_bytes` (of one session),
 how many backups are kept, and how many days back a new database can be made of it (`rollback_days`).
 
-Source: https://devcenter.heroku.com/articles/heroku-postgres-plans, /heroku-postgres-backups (sizes, connections, retention; how many manual
-backups is ours; prices are an operator's own affair: 0).
+Source: https://devcenter.heroku.com/articles/heroku-postgres-plans, /heroku-postgres-backups (sizes, connections, retention; how many
+manual backups is ours; prices are an operator's own affair: 0).
 """
 
 from __future__ import annotations
 
 from ...core.add_on import AddOnService, Plan
+from ...core.database import SERVICE_NAME
 from ...core.limits import GIB
 
-_NAME = "heroku-postgresql"
 
 
 def _plan(slug: str, human_name: str, size_gib: int, connections: int, price_cents: int, *, is_default: bool = False) -> Plan:
@@ -25,11 +25,11 @@ def _plan(slug: str, human_name: str, size_gib: int, connections: int, price_cen
         "weekly_backups": 1 if is_essential else 4,
         "rollback_days": 0 if is_essential else 4,
     }
-    return Plan(_NAME, slug, human_name, price_cents, limits, is_default)
+    return Plan(SERVICE_NAME, slug, human_name, price_cents, limits, is_default)
 
 
 SERVICE = AddOnService(
-    name=_NAME,
+    name=SERVICE_NAME,
     human_name="Heroku Postgres",
     plans=(
         _plan("essential-0", "Essential 0", 1, 20, 500, is_default=True),

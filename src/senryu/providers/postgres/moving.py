@@ -1,0 +1,126 @@
+"""Takes a tenant's database out of the server and replaces it as a whole.
+
+A restore goes into a database beside the tenant's, which takes its place in one transaction once it is complete: one that fails or is
+interrupted changes nothing. Names follow from the transfer's id, so that what a crash left is found.
+
+Source: PostgreSQL documentation, ALTER DATABASE, pg_db_role_setting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from ...core.archive import DatabaseAddress, Movable
+from ...core.errors import Conflict, Invalid, Unavailable
+from .connect import Server, connected
+from .roles import furnish, names
+
+_PORT = 5432
+_SWAP_TIMEOUT_S = 300.0  # removing what was replaced is part of it
+_CLOSE_TRIES = 50
+_CLOSE_PAUSE_S = 0.1
+_FROM_OUTSIDE = "SELECT extname FROM pg_extension WHERE extname NOT IN ('plpgsql', 'pg_stat_statements') ORDER BY extname"
+
+
+def room(transfer_id: UUID) -> tuple[str, str]:
+    """Names of the database a transfer fills, and of the one it replaced while that is still there: `x…`, `y…`."""
+    digest = hashlib.sha256(transfer_id.bytes).hexdigest()
+    return f"x{digest[:16]}", f"y{digest[:16]}"
+
+
+class PostgresMoving:
+    """See Movable."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def address(self, url: str) -> DatabaseAddress:
+        """See Movable."""
+        parts = urlsplit(url)
+        if not parts.username or not parts.password or not parts.path.strip("/"):
+            raise Invalid("The database's address is not complete; it is like postgres://user:password@host:5432/database.")
+        reached = await self._server.reached()
+        is_own = str(reached.admin["host"]).startswith("/")
+        host, port = ("", reached.admin["port"]) if is_own else (parts.hostname or "", parts.port or _PORT)
+        return DatabaseAddress(host, port, unquote(parts.path.strip("/")), unquote(parts.username), unquote(parts.password))
+
+    async def measured(self, id: UUID) -> tuple[int, Sequence[str]]:
+        """See Movable."""
+        database, _ = names(id)
+        async with connected(self._server, database) as (inside, _reached):
+            size = await inside.fetchval("SELECT pg_database_size(current_database())")
+            return int(size), [row["extname"] for row in await inside.fetch(_FROM_OUTSIDE)]
+
+    async def make_room(self, id: UUID, transfer_id: UUID, address: DatabaseAddress) -> DatabaseAddress:
+        """See Movable."""
+        (database, role), (fresh, _) = names(id), room(transfer_id)
+        async with connected(self._server) as (admin, _reached):
+            await admin.execute(f"DROP DATABASE IF EXISTS {fresh} WITH (FORCE)")
+            limit = await admin.fetchval("SELECT datconnlimit FROM pg_database WHERE datname = $1", database)
+            if limit is None:
+                raise Unavailable("The database of this add-on is not there; destroy the add-on and restore into a new one.")
+            await admin.execute(f"CREATE DATABASE {fresh} CONNECTION LIMIT {limit}")
+            await admin.execute(f"REVOKE ALL ON DATABASE {fresh} FROM PUBLIC")
+            await admin.execute(f"GRANT CREATE, CONNECT, TEMPORARY ON DATABASE {fresh} TO {database}")
+        async with connected(self._server, fresh) as (inside, _reached):
+            await furnish(inside, role)
+        return DatabaseAddress(address.host, address.port, fresh, address.user, address.password)
+
+    async def room_bytes(self, transfer_id: UUID) -> int:
+        """See Movable."""
+        async with connected(self._server) as (admin, _reached):
+            return int(await admin.fetchval("SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1", room(transfer_id)[0]) or 0)
+
+    async def put_in_place(self, id: UUID, transfer_id: UUID) -> None:
+        """See Movable."""
+        (database, _), (fresh, former) = names(id), room(transfer_id)
+        async with connected(self._server, timeout_s=_SWAP_TIMEOUT_S) as (admin, _reached):
+            await _keep_settings(admin, database, fresh)
+            await admin.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+            try:
+                for name in (database, fresh):
+                    await _close(admin, name)
+                async with admin.transaction():
+                    await admin.execute(f"ALTER DATABASE {database} RENAME TO {former}")
+                    await admin.execute(f"ALTER DATABASE {fresh} RENAME TO {database}")
+            finally:
+                await admin.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+            await admin.execute(f"DROP DATABASE IF EXISTS {former} WITH (FORCE)")
+
+    async def tidy(self, id: UUID, transfer_id: UUID) -> None:
+        """See Movable."""
+        database, _ = names(id)
+        async with connected(self._server, timeout_s=_SWAP_TIMEOUT_S) as (admin, _reached):
+            for name in room(transfer_id):
+                await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            if await admin.fetchval("SELECT NOT datallowconn FROM pg_database WHERE datname = $1", database):
+                await admin.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+
+
+async def _keep_settings(admin: Any, database: str, fresh: str) -> None:
+    """What was set for the database, for all roles or one, holds for the new one too."""
+    await admin.execute(
+        "INSERT INTO pg_db_role_setting SELECT n.oid, s.setrole, s.setconfig FROM pg_db_role_setting s"
+        " JOIN pg_database o ON o.oid = s.setdatabase AND o.datname = $1, pg_database n WHERE n.datname = $2"
+        " AND NOT EXISTS (SELECT 1 FROM pg_db_role_setting t WHERE t.setdatabase = n.oid AND t.setrole = s.setrole)",
+        database,
+        fresh,
+    )
+
+
+async def _close(admin: Any, database: str) -> None:
+    """Cuts every connection. Raises: Conflict when one does not go."""
+    for _ in range(_CLOSE_TRIES):
+        left = await admin.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", database)
+        if not left:
+            return
+        await asyncio.sleep(_CLOSE_PAUSE_S)
+    raise Conflict("Connections to the database do not end; try again.")
+
+
+_: type[Movable] = PostgresMoving
