@@ -20,6 +20,7 @@ from ..actions.tell import tell
 from ..core import codes, limits
 from ..core.dyno import Dyno, Terminal
 from ..core.errors import NotFound, PlatformError, RateLimited
+from ..core.exit_mark import in_pieces
 from ..platform import Platform
 from ..store.dynos import TerminalWish
 
@@ -215,6 +216,11 @@ async def _until_left(reader: asyncio.StreamReader) -> str:
 
 async def _show(terminal: Terminal, writer: asyncio.StreamWriter) -> None:
     """Program to client, until the program's end."""
+    waiting = b""
     while chunk := await terminal.read():
-        writer.write(chunk)
-        await writer.drain()
+        now, waiting = in_pieces(waiting + chunk)
+        for piece in now:
+            writer.write(piece)
+            await writer.drain()
+    writer.write(waiting)
+    await writer.drain()
