@@ -3,7 +3,7 @@ export SENRYU_HOME=${SENRYU_HOME:-/var/lib/senryu} SENRYU_PORT=${SENRYU_PORT:-80
 export SENRYU_DOMAIN=${SENRYU_DOMAIN:-localhost}
 export SENRYU_URL=http://localhost:$SENRYU_PORT
 operator_email=${SENRYU_EMAIL:-operator@localhost}
-packages="ca-certificates curl git iproute2 nftables procps python3 python3-venv runc conmon haproxy tini e2fsprogs util-linux bubblewrap runit zstd skopeo umoci postgresql openssl"
+packages="ca-certificates curl git iproute2 nftables procps python3 python3-venv runc conmon haproxy tini e2fsprogs util-linux bubblewrap runit zstd skopeo umoci postgresql redis-tools openssl"
 venv=$SENRYU_HOME/venv
 
 say() { printf -- '-----> %s\n' "$*"; }
@@ -61,7 +61,9 @@ make_users() {
     useradd --system --gid senryu --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
   done
   # In no group of ours: what tenants' databases run as may read nothing of the platform.
-  id senryu-data >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin senryu-data
+  for user in senryu-data senryu-objects; do
+    id "$user" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+  done
 }
 
 source_stamp() {

@@ -96,6 +96,12 @@ NOT_HERE_YET = (
     _row("account", "POST", "/addon-attachments", 422, {}),
     *(_row("account", "GET", "/addons/{addon}" + part, 404, addon="x") for part in ("", "/addon-attachments")),
     *(_row("account", method, "/addon-attachments/{addon}", 404, addon="x") for method in ("GET", "DELETE")),
+    *(_row("account", "GET", "/redis/v0/databases/{name}" + part, 404, name="x") for part in ("", "/wait", "/config")),
+    _row("account", "PATCH", "/redis/v0/databases/{name}/config", 404, {}, name="x"),
+    *(
+        _row("account", "POST", "/redis/v0/databases/{name}/" + part, 404, {}, name="x")
+        for part in ("credentials_rotation", "stats/reset", "upgrade")
+    ),
     *(_row("account", "GET", "/addon-services/{service}" + part, 404, service="x") for part in ("", "/plans")),
     *(_row("account", "POST", f"/actions/{kind}/resolve", 404, {}) for kind in ("addons", "addon-attachments")),
     *(_row("account", "POST", f"/{kind}", 422, {}) for kind in "spaces telemetry-drains".split()),

@@ -170,6 +170,13 @@ GET    /pipelines                                           -        read
 POST   /pipelines                                           -        write
 GET    /pipelines/{pipeline}                                -        read
 GET    /pipelines/{pipeline}/{part}                         -        read
+GET    /redis/v0/databases/{name}                           -        read-protected
+GET    /redis/v0/databases/{name}/config                    -        read-protected
+PATCH  /redis/v0/databases/{name}/config                    -        write-protected
+POST   /redis/v0/databases/{name}/credentials_rotation      -        write-protected
+POST   /redis/v0/databases/{name}/stats/reset               -        write-protected
+POST   /redis/v0/databases/{name}/upgrade                   -        write-protected
+GET    /redis/v0/databases/{name}/wait                      -        read-protected
 GET    /regions                                             -        read
 GET    /regions/{region}                                    -        read
 POST   /review-apps                                         -        write

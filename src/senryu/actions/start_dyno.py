@@ -12,6 +12,7 @@ from ..core.clock import Clock, SteadyClock
 from ..core.dyno import BASE_ENV, Dyno, DynoKind, DynoOrder, DynoState, Engine, port_of
 from ..core.dyno_size import DynoSize
 from ..core.feature import METADATA
+from ..core.key_value_store import ports_in
 from ..core.log_line import LogWriter
 from ..core.release import Release
 from ..store.add_ons import attached_variables
@@ -92,7 +93,9 @@ def record(
     )
 
 
-def order_of(app: App, release: Release, dyno: Dyno, size: DynoSize, env: Mapping[str, str], wish: TerminalWish) -> DynoOrder:
+def order_of(
+    app: App, release: Release, dyno: Dyno, size: DynoSize, env: Mapping[str, str], attached: Mapping[str, str], wish: TerminalWish
+) -> DynoOrder:
     """What the engine is told."""
     return DynoOrder(
         id=dyno.id,
@@ -113,6 +116,7 @@ def order_of(app: App, release: Release, dyno: Dyno, size: DynoSize, env: Mappin
         stdin=wish.attach,
         columns=wish.columns,
         lines=wish.lines,
+        reaches=ports_in(attached),
     )
 
 
@@ -139,4 +143,4 @@ async def start_dyno(
     env = environment(app, release, dyno, size, {**attached, **extra}, off)
     shown = dyno.command.replace("${PORT}", str(dyno.port)).replace("$PORT", str(dyno.port))
     await tell(app.id, dyno.name, f"Starting process with command `{shown}`", log_writer=log_writer, clock=clock)
-    await engine.start(order_of(app, release, dyno, size, env, wish))
+    await engine.start(order_of(app, release, dyno, size, env, attached, wish))

@@ -61,7 +61,7 @@ async def _shown_all(add_ons: Sequence[AddOn], platform: Platform) -> list[dict[
     return [shown(add_on, apps[add_on.app_id], attached, platform.suppliers) for add_on in add_ons if add_on.app_id in apps]
 
 
-async def _found(wanted: str, caller: Caller, platform: Platform, needs: Permission = Permission.VIEW) -> tuple[AddOn, App]:
+async def found_add_on(wanted: str, caller: Caller, platform: Platform, needs: Permission = Permission.VIEW) -> tuple[AddOn, App]:
     """By id or name. Raises: NotFound also for those of apps the account may not see."""
     async with platform.db.reading() as tx:
         add_on = await find_add_on(tx, uuid_or(wanted), vault=platform.vault)
@@ -131,7 +131,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
 @router.get("/addons/{addon}")
 async def info(addon: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Info."""
-    found, _ = await _found(addon, caller, platform)
+    found, _ = await found_add_on(addon, caller, platform)
     return JSONResponse((await _shown_all([found], platform))[0])
 
 
@@ -145,7 +145,7 @@ async def info_of_app(addon: str, app: AppDep, platform: PlatformDep) -> JSONRes
 async def update(addon: str, request: Request, app: AppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Update: another plan, another name."""
     body = await json_body(request)
-    add_on, _ = await _found(str((await _of_app(addon, app, platform)).id), caller, platform, Permission.DEPLOY)
+    add_on, _ = await found_add_on(str((await _of_app(addon, app, platform)).id), caller, platform, Permission.DEPLOY)
     if plan := named(body, "plan"):
         add_on = await change_plan(add_on, plan, suppliers=platform.suppliers, db=platform.db, vault=platform.vault, clock=platform.clock)
     if name := text(body, "name", most=255):
@@ -177,6 +177,6 @@ async def resolve(request: Request, caller: CallerDep, platform: PlatformDep) ->
             return JSONResponse(await _shown_all([await _of_app(wanted, app, platform)], platform))
         except NotFound:
             pass  # a name is unique on the whole platform; the client does not ask again without the app
-    found, _ = await _found(wanted, caller, platform)
+    found, _ = await found_add_on(wanted, caller, platform)
     return JSONResponse(await _shown_all([found], platform))
 

@@ -115,11 +115,17 @@ def permits(scope: Sequence[str], method: str, path: str) -> bool:
         return False
     parts = path.split("/")
     runs = ("dynos" in parts and method == "POST") or (parts[3:4] == ["scheduler"] and not reads)
-    is_protected = "config-vars" in parts or "releases" in parts or runs
+    is_protected = "config-vars" in parts or "releases" in parts or runs or _shows_passwords(path, reads=reads)
     enough = {"write-protected"} | ({"read-protected"} if reads else set()) | (set() if is_protected else {"write"})
     if reads and not is_protected:
         enough.add("read")
     return bool(enough & set(scope))
+
+
+def _shows_passwords(path: str, *, reads: bool) -> bool:
+    """Calls of the data API that give or change what config vars have."""
+    is_shown = path.startswith("/client/v11/databases/") and (reads or path.endswith("/wires"))
+    return is_shown or path.startswith(("/redis/", "/postgres/", "/reports"))
 
 
 async def _platform(request: Request) -> Platform:

@@ -28,7 +28,10 @@ from . import (
     builds,
     collaborators,
     config_vars,
+    database_credentials,
+    database_reports,
     database_transfers,
+    databases,
     domains,
     dyno_sizes,
     dynos,
@@ -36,6 +39,7 @@ from . import (
     exec_tunnels,
     features,
     formation,
+    key_value_stores,
     keys,
     log_drains,
     log_sessions,
@@ -59,6 +63,7 @@ from . import (
     two_factor,
 )
 from .auth import Allowance, PlatformDep
+from .database_reports import Reports
 from .idempotency import Idempotency
 from .links import Origins
 from .rendezvous import Rendezvous
@@ -98,7 +103,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     addons.router,
     addon_attachments.router,
     addon_services.router,
+    databases.router,
+    database_credentials.router,
+    database_reports.router,
     database_transfers.router,
+    key_value_stores.router,
     transfer_schedules.router,
     pipelines.router,
     app_transfers.router,
@@ -152,6 +161,7 @@ def front_door(platform: Platform) -> FastAPI:
     api.state.attempts = Attempts()
     api.state.allowance = Allowance()
     api.state.logins = BrowserLogins(platform.clock)
+    api.state.reports = Reports()
     errors.install(api)
 
     for router in (*ROUTERS, _own):

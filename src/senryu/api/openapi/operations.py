@@ -185,11 +185,41 @@ GET    /addon-services/{service} 200 #add-on-service
 GET    /addon-services/{service}/plans 200 [#plan]
 POST   /actions/addons/resolve 200 =[#add-on] < addon!:relation app:relation
 POST   /actions/addon-attachments/resolve 200 =[#add-on-attachment] < addon_attachment!:relation app:relation
+GET    /redis/v0/databases/{name} 200 {addon_id:uuid name:text plan:text resource_url:text prefer_native_tls:boolean info:[object]}
+GET    /redis/v0/databases/{name}/wait 200 {waiting?:boolean message:text}
+POST   /redis/v0/databases/{name}/credentials_rotation 200 {message:text}
+GET    /redis/v0/databases/{name}/config 200 object
+PATCH  /redis/v0/databases/{name}/config 200 object < maxmemory_policy:text timeout:integer notify_keyspace_events:text
+POST   /redis/v0/databases/{name}/stats/reset 200 {message:text}
+POST   /redis/v0/databases/{name}/upgrade 200 {message:text} < version!:text
 GET    /client/v11/apps/{app}/transfers 200 =[#transfer]
 GET    /client/v11/apps/{app}/transfers/{transfer} 200 =#transfer
 DELETE /client/v11/apps/{app}/transfers/{transfer} 200 =#transfer
 POST   /client/v11/apps/{app}/transfers/{transfer}/actions/cancel 200 =#transfer
 POST   /client/v11/apps/{app}/transfers/{transfer}/actions/public-url 200 =object
+GET    /client/v11/databases/{database} 200 #database
+GET    /client/v11/databases/{database}/wait_status 200 {waiting?:boolean error?:boolean message:text}
+GET    /client/v11/databases/{database}/upgrade/wait_status 200 object
+POST   /client/v11/databases/{database}/upgrade/{action} - < version:text
+PUT    /client/v11/databases/{database}/reset 200 {message:text} < extensions:[text]
+POST   /client/v11/databases/{database}/connection_reset 200 {message:text}
+PUT    /client/v11/databases/{database}/stats_reset 200 {message:text}
+GET    /client/v11/databases/{database}/metrics 200 =[object]
+GET    /client/v11/databases/{database}/burst_status 200 object
+GET    /client/v11/databases/{database}/links 200 =[object]
+POST   /client/v11/databases/{database}/wires 201 {attach_url:text}
+GET    /postgres/v0/databases/{database}/credentials 200 =[#credential]
+POST   /postgres/v0/databases/{database}/credentials 201 #credential < name!:text
+GET    /postgres/v0/databases/{database}/credentials/{name} 200 #credential
+DELETE /postgres/v0/databases/{database}/credentials/{name} 200 {message:text}
+POST   /postgres/v0/databases/{database}/credentials/{name}/credentials_rotation 200 {message:text} < forced:boolean
+POST   /postgres/v0/databases/{database}/credentials_rotation 200 {message:text} < forced:boolean
+POST   /postgres/v0/databases/{database}/repair-default 200 {message:text}
+GET    /postgres/v0/databases/{database}/config 200 object
+PATCH  /postgres/v0/databases/{database}/config 200 object < any
+GET    /addons/{addon}/config/{namespace} 200 =[object]
+POST   /reports 201 object < any
+GET    /reports/{report} 200 object
 POST   /client/v11/databases/{database}/backups 201 =#transfer
 POST   /client/v11/databases/{database}/restores 201 =#transfer < backup_url!:text extensions:any
 POST   /client/v11/databases/{database}/transfers 201 =#transfer < from_url!:text to_url!:text from_name:text to_name:text

@@ -1,0 +1,97 @@
+"""New credentials for a key-value store: no app is locked out between, whatever is killed when.
+
+The server lets the new password in beside the old; then the new URL is stored with a mark, apps are released with it, the old password
+goes, the mark too. A mark that a crash left is gone on with.
+
+Source: https://devcenter.heroku.com/articles/heroku-redis (credentials --reset)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Unpack
+from uuid import UUID
+
+import structlog
+
+from ..core.account import Account
+from ..core.add_on import AddOn, AddOnState
+from ..core.errors import Conflict, PlatformError
+from ..core.key_value_store import SERVICE, KeyValueStores
+from ..store.accounts import find_accounts
+from ..store.add_ons import find_add_on, list_add_ons, list_attachments, update_add_on
+from ..store.apps import find_app, find_apps
+from ..store.database import Database
+from ..store.vault import Vault
+from .attach import release_as
+from .parts import Releasing
+
+RESETTING = "Its credentials are being reset."
+_log = structlog.get_logger("add-ons")
+_under_way: set[UUID] = set()  # of this process, which is the only one
+
+
+async def reset_credentials(add_on: AddOn, *, by: Account, stores: KeyValueStores, **parts: Unpack[Releasing]) -> None:
+    """Gives the store another password and releases every app that has it attached.
+
+    Raises: Conflict while another reset is under way or the store is not provisioned, Unavailable.
+    """
+    if add_on.id in _under_way:
+        raise Conflict(f"The credentials of {add_on.name} are being reset already; wait for that.")
+    _under_way.add(add_on.id)
+    try:
+        now = await _current(add_on.id, db=parts["db"], vault=parts["vault"])
+        config = await stores.admit(now.id, now.config["URL"])
+        marked = replace(now, config=config, message=RESETTING, updated_at=parts["clock"].now())
+        await _stored(marked, db=parts["db"], vault=parts["vault"])
+        await _finish(marked, by=by, stores=stores, **parts)
+    finally:
+        _under_way.discard(add_on.id)
+
+
+async def finish_resets(*, stores: KeyValueStores, **parts: Unpack[Releasing]) -> None:
+    """Goes on with those that a crash interrupted. One that fails waits for the next round."""
+    async with parts["db"].reading() as tx:
+        half = [each for each in await list_add_ons(tx, vault=parts["vault"], state=AddOnState.PROVISIONED) if _is_half(each)]
+    for add_on in half:
+        async with parts["db"].reading() as tx:
+            app = await find_app(tx, add_on.app_id)
+            owners = await find_accounts(tx, {app.owner_id}) if app else {}
+        if app is None or add_on.id in _under_way:
+            continue
+        try:
+            await _finish(add_on, by=owners[app.owner_id], stores=stores, **parts)
+        except PlatformError as problem:
+            _log.warning("credentials wait to be reset", add_on=add_on.name, reason=problem.message)
+
+
+def _is_half(add_on: AddOn) -> bool:
+    return add_on.service == SERVICE and add_on.message == RESETTING
+
+
+async def _finish(marked: AddOn, *, by: Account, stores: KeyValueStores, **parts: Unpack[Releasing]) -> None:
+    async with parts["db"].reading() as tx:
+        attached = await list_attachments(tx, add_on_id=marked.id, vault=parts["vault"])
+        apps = await find_apps(tx, {attachment.app_id for attachment, _ in attached})
+    for app in apps.values():
+        names = sorted(attachment.name for attachment, _ in attached if attachment.app_id == app.id)
+        await release_as(app, f"Update {', '.join(names)} (@{marked.name})", by=by, **parts)
+    await stores.dismiss(marked.id, marked.config["URL"])
+    now = await _current(marked.id, db=parts["db"], vault=parts["vault"])
+    await _stored(replace(now, message=None), db=parts["db"], vault=parts["vault"])
+
+
+async def _current(id: UUID, *, db: Database, vault: Vault) -> AddOn:
+    async with db.reading() as tx:
+        now = await find_add_on(tx, id, vault=vault)
+    if now is None or now.state is not AddOnState.PROVISIONED:
+        raise Conflict("This store is not provisioned; `senryu addons` shows its state.")
+    return now
+
+
+async def _stored(add_on: AddOn, *, db: Database, vault: Vault) -> None:
+    async with db.transaction() as tx:
+        now = await find_add_on(tx, add_on.id, vault=vault)
+        if now is None or now.state is not AddOnState.PROVISIONED:
+            raise Conflict(f"{add_on.name} was destroyed meanwhile.")
+        await update_add_on(tx, replace(now, config=add_on.config, message=add_on.message, updated_at=add_on.updated_at), vault=vault)
