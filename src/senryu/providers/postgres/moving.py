@@ -18,7 +18,7 @@ from uuid import UUID
 from ...core.archive import DatabaseAddress, Movable
 from ...core.errors import Conflict, Invalid, Unavailable
 from .connect import Server, connected
-from .roles import furnish, names
+from .roles import furnish, let_in, names
 
 _PORT = 5432
 _SWAP_TIMEOUT_S = 300.0  # removing what was replaced is part of it
@@ -61,12 +61,11 @@ class PostgresMoving:
         (database, role), (fresh, _) = names(id), room(transfer_id)
         async with connected(self._server) as (admin, _reached):
             await admin.execute(f"DROP DATABASE IF EXISTS {fresh} WITH (FORCE)")
-            limit = await admin.fetchval("SELECT datconnlimit FROM pg_database WHERE datname = $1", database)
-            if limit is None:
+            if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
                 raise Unavailable("The database of this add-on is not there; destroy the add-on and restore into a new one.")
+            limit = await admin.fetchval("SELECT rolconnlimit FROM pg_roles WHERE rolname = $1", role)
             await admin.execute(f"CREATE DATABASE {fresh} CONNECTION LIMIT {limit}")
-            await admin.execute(f"REVOKE ALL ON DATABASE {fresh} FROM PUBLIC")
-            await admin.execute(f"GRANT CREATE, CONNECT, TEMPORARY ON DATABASE {fresh} TO {database}")
+            await let_in(admin, fresh, database, role)
         async with connected(self._server, fresh) as (inside, _reached):
             await furnish(inside, role)
         return DatabaseAddress(address.host, address.port, fresh, address.user, address.password)
@@ -103,14 +102,16 @@ class PostgresMoving:
 
 
 async def _keep_settings(admin: Any, database: str, fresh: str) -> None:
-    """What was set for the database, for all roles or one, holds for the new one too."""
-    await admin.execute(
-        "INSERT INTO pg_db_role_setting SELECT n.oid, s.setrole, s.setconfig FROM pg_db_role_setting s"
-        " JOIN pg_database o ON o.oid = s.setdatabase AND o.datname = $1, pg_database n WHERE n.datname = $2"
-        " AND NOT EXISTS (SELECT 1 FROM pg_db_role_setting t WHERE t.setdatabase = n.oid AND t.setrole = s.setrole)",
-        database,
-        fresh,
-    )
+    """What was set for the database, for all roles or one, holds for the new one too; not that it was closed for being too large."""
+    async with admin.transaction():
+        await admin.execute("DELETE FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = $1)", fresh)
+        await admin.execute(
+            "INSERT INTO pg_db_role_setting SELECT n.oid, s.setrole, array_remove(s.setconfig, 'default_transaction_read_only=on')"
+            " FROM pg_db_role_setting s JOIN pg_database o ON o.oid = s.setdatabase AND o.datname = $1, pg_database n"
+            " WHERE n.datname = $2",
+            database,
+            fresh,
+        )
 
 
 async def _close(admin: Any, database: str) -> None:
