@@ -26,6 +26,9 @@ NEEDED = [
 ]
 
 
+_clients: list[Any] = []
+
+
 class OnLoopback(Lot):
     """A lot whose gateway is an address of the loopback that nobody else has."""
 
@@ -50,6 +53,8 @@ async def servers() -> AsyncIterator[tuple[Data, Home]]:
     try:
         yield Data(home, lot, "root"), home
     finally:
+        while _clients:
+            await _clients.pop().aclose()
         data.stop_all(home, lot, "root")
         cgroup.remove_group(f"/{lot.cgroup}")
         shutil.rmtree(root)
@@ -57,4 +62,6 @@ async def servers() -> AsyncIterator[tuple[Data, Home]]:
 
 def client(url: str, **options: Any) -> Any:
     """A client as tenants have it: redis-py, that believes any certificate as Heroku's documents say."""
-    return Redis.from_url(url, ssl_cert_reqs=ssl.CERT_NONE, ssl_check_hostname=False, decode_responses=True, socket_timeout=20, **options)
+    made = Redis.from_url(url, ssl_cert_reqs=ssl.CERT_NONE, ssl_check_hostname=False, decode_responses=True, socket_timeout=20, **options)
+    _clients.append(made)
+    return made

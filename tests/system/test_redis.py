@@ -1,0 +1,85 @@
+"""Key-value stores on a whole platform: from dynos, against other tenants' dynos, through kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from .conftest import NewApp
+from .person import App
+from .rig import Copy, eventually
+
+pytestmark = pytest.mark.skipif(not Path("/usr/bin/redis-cli").exists(), reason="Redis is not installed (Debian package redis-tools)")
+_TOOL = "redis-cli --tls --insecure -t 5"
+
+
+def _url(app: App, name: str = "REDIS_URL") -> str:
+    found: str = json.loads(app.senryu("config", "--json").stdout)[name]
+    return found
+
+
+def _asked(app: App, *words: str, url: str = "$REDIS_URL", check: bool = True) -> str:
+    """What redis-cli in a one-off dyno says."""
+    command = f'redis-cli --tls --insecure -t 5 -u "{url}" --no-auth-warning {" ".join(words)}'
+    done = app.senryu("run", "--exit-code", "--", command, check=check)
+    return (done.stdout + ("" if check else done.stderr)).strip()
+
+
+def _processes(platform: Copy) -> dict[str, int]:
+    """The stores' processes, by add-on."""
+    notes = (platform.home / "agent/data").glob("redis-*.process")
+    return {path.name.removeprefix("redis-").removesuffix(".process"): int(path.read_text().split()[0]) for path in notes}
+
+
+def test_a_store_is_reached_from_its_own_dynos_only_and_outlives_kills(platform: Copy, make_app: NewApp) -> None:
+    app, other = make_app(), make_app()
+    app.push()
+    other.push()
+    assert "as REDIS_URL" in app.senryu("addons:create", "heroku-redis:premium-0").stdout
+    assert _asked(app, "SET picture kite") == "OK"
+    assert _asked(app, "KEYS '*'") == "picture"
+
+    # With the URL stolen, another app's dynos do not even get a connection: the port is not open to them.
+    stolen = _url(app)
+    parts = urlsplit(stolen)
+    refused = other.senryu("run", "--exit-code", "--", f"timeout 5 bash -c '</dev/tcp/{parts.hostname}/{parts.port}'", check=False)
+    assert refused.returncode != 0
+    other.senryu("addons:create", "senryu-redis:mini")
+    assert _asked(other, "KEYS '*'") == ""
+    assert "could not connect" in _asked(other, "KEYS '*'", url=stolen, check=False).lower()
+
+    # Shared, it is.
+    [made] = [each for each in json.loads(app.senryu("addons", "--json").stdout)]
+    other.senryu("addons:attach", made["name"], "--as", "SHARED")
+    assert _asked(other, "GET picture", url="$SHARED_URL") == "kite"
+    other.senryu("addons:detach", "SHARED")
+
+    # What was acknowledged is there after kill -9 of the server, which is started again by itself; of the agent and of senryud, too.
+    killed = _processes(platform)[made["id"]]
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: _processes(platform)[made["id"]] != killed, "another server")
+    assert _asked(app, "GET picture") == "kite"
+    platform.kill("agent")
+    platform.kill("senryud")
+    platform.await_health()
+    before = _processes(platform)[made["id"]]
+    assert _asked(app, "GET picture") == "kite"
+    assert _processes(platform)[made["id"]] == before
+
+    # Another password: the old one is of no use, the app has the new one, and the data.
+    app.senryu("redis:credentials", "--reset")
+    assert _url(app) != stolen
+    assert _asked(app, "GET picture") == "kite"
+    assert "WRONGPASS" in _asked(app, "GET picture", url=stolen, check=False)
+
+    app.senryu("addons:destroy", "REDIS", "--confirm", app.name)
+    other.senryu("addons:destroy", "REDIS", "--confirm", other.name)
+    assert _processes(platform) == {}
+    assert list((platform.home / "data/redis").glob("2*")) == []
