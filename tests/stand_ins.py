@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from cryptography import x509
@@ -14,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from senryu.core.add_on import AddOnService, Plan, Supplier
 from senryu.core.certificate_order import CHALLENGE_PATH, AccountUnknown, Authority, Authorization, PlacedOrder, Refused
+from senryu.core.database import Access, Databases, Finding, Look, Usage
 from senryu.core.errors import PlatformError, Unavailable
 from senryu.resolver import SystemResolver
 
@@ -143,4 +145,88 @@ class ScriptedSupplier:
             raise failure
 
 
+class ScriptedDatabases:
+    """Databases in memory: `sizes` by add-on, `access` what was allowed, `passwords` by add-on and credential; `done` what was asked
+    for, in order; `fails` is raised by the next call that changes a credential."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[UUID, int] = {}
+        self.access: dict[UUID, Access] = {}
+        self.passwords: dict[tuple[UUID, str], str] = {}
+        self.done: list[tuple[Any, ...]] = []
+        self.fails: PlatformError | None = None
+        self.hogs: dict[UUID, int] = {}
+
+    async def usage(self, ids: Sequence[UUID]) -> Mapping[UUID, Usage]:
+        """See Databases."""
+        self.done.append(("usage", *ids))
+        return {id: self._usage(id) for id in ids}
+
+    def _usage(self, id: UUID) -> Usage:
+        return Usage(self.sizes.get(id, 8_000_000), 1, 20, self.access.get(id, Access.OPEN))
+
+    async def look(self, id: UUID) -> Look:
+        """See Databases."""
+        return Look(self._usage(id), "15.9", 3, "10.0.0.1", 5432, "d1", {self.role(id, "default"): 1})
+
+    async def allow(self, id: UUID, plan: Plan, access: Access) -> None:
+        """See Databases."""
+        self.access[id] = access
+
+    async def end_hogs(self, ids: Mapping[UUID, Plan]) -> Mapping[UUID, int]:
+        """See Databases."""
+        hogs, self.hogs = self.hogs, {}
+        return hogs
+
+    async def reset(self, id: UUID, plan: Plan, extensions: Sequence[str]) -> None:
+        """See Databases."""
+        self.done.append(("reset", id, *extensions))
+
+    async def end_connections(self, id: UUID, credential: str | None = None) -> int:
+        """See Databases."""
+        self.done.append(("end", id, credential))
+        return 1
+
+    async def reset_statistics(self, id: UUID) -> None:
+        """See Databases."""
+        self.done.append(("statistics", id))
+
+    async def set_credential(self, id: UUID, plan: Plan, name: str, password: str) -> Mapping[str, str]:
+        """See Databases."""
+        self._check()
+        self.passwords[id, name] = password
+        return {"URL": f"postgres://{self.role(id, name)}:{password}@10.0.0.1:5432/d1"}
+
+    async def drop_credential(self, id: UUID, name: str) -> None:
+        """See Databases."""
+        self._check()
+        self.passwords.pop((id, name), None)
+
+    async def repair_default(self, id: UUID) -> None:
+        """See Databases."""
+        self.done.append(("repair", id))
+
+    def role(self, id: UUID, credential: str) -> str:
+        """See Databases."""
+        return f"u-{credential}"
+
+    async def settings(self, id: UUID) -> Mapping[str, str]:
+        """See Databases."""
+        return {"log_statement": "none", "log_min_duration_statement": "-1", "log_lock_waits": "off", "track_functions": "none"}
+
+    async def set(self, id: UUID, name: str, value: str) -> None:
+        """See Databases."""
+        self.done.append(("set", name, value))
+
+    async def diagnose(self, id: UUID, plan: Plan) -> Sequence[Finding]:
+        """See Databases."""
+        return [Finding("Connection Count", "green", []), Finding("Long Queries", "yellow", [{"pid": "7"}])]
+
+    def _check(self) -> None:
+        failure, self.fails = self.fails, None
+        if failure is not None:
+            raise failure
+
+
+_databases: type[Databases] = ScriptedDatabases
 _supplier: type[Supplier] = ScriptedSupplier

@@ -11,6 +11,7 @@ from .core.address import Resolver
 from .core.build import Builder, Streams
 from .core.certificate_order import Certifying
 from .core.clock import Clock
+from .core.database import Databases
 from .core.dyno import Engine, OutputReader
 from .core.formation import Supervision
 from .core.log_drain import Draining
@@ -45,4 +46,5 @@ class Platform:
     supervision: Supervision
     clock: Clock
     suppliers: Suppliers = field(default_factory=dict)
+    databases: Databases | None = None
     transfers: Transfers | None = None

@@ -24,6 +24,7 @@ from .actions.deliver import Deliveries
 from .actions.destroy import clear_all_away
 from .actions.keep_backups import keep_backups
 from .actions.keep_certificates import CertificateLoop
+from .actions.keep_databases import DatabaseLoop
 from .actions.provision import finish_add_ons
 from .actions.push import authorize_push, push
 from .actions.recover import recover
@@ -55,7 +56,7 @@ from .logs.intake import Intake
 from .logs.streams import FileStreams
 from .platform import Platform
 from .poster import JudgedPoster
-from .providers.postgres import GivenServer, OwnServer, PostgresMoving, PostgresSupplier
+from .providers.postgres import GivenServer, OwnServer, PostgresDatabases, PostgresMoving, PostgresSupplier
 from .providers.scheduler import SchedulerSupplier
 from .resolver import SystemResolver
 from .routers.haproxy import HAProxyRouter
@@ -166,6 +167,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             supervision=supervisor,
             clock=clock,
             suppliers=suppliers,
+            databases=PostgresDatabases(_postgres(settings, engine)),
             transfers=_transfers(settings, db, vault, blobs, supervisor, suppliers, engine, clock),
         )
         db.on_news = (await house.enter_async_context(_deliveries(platform))).wake
@@ -270,6 +272,9 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     supervisor.undertake("retain", kept)
     supervisor.undertake("clear-builds", builder.clear_away())
     supervisor.undertake("add-ons", _finish_add_ons(platform))
+    if platform.databases is not None:
+        kept_databases = DatabaseLoop(databases=platform.databases, suppliers=platform.suppliers, **releasing(platform))
+        supervisor.undertake("databases", kept_databases.run())
     if platform.transfers is not None:
         supervisor.undertake("backups", keep_backups(platform.transfers))
     supervisor.undertake("scheduler", keep_schedule(**releasing(platform)))

@@ -93,9 +93,46 @@ NOT_HERE_YET = (
     _row("member", "GET", "/apps/{app}/addon-attachments/{addon}", 404, addon="x"),
     _row("member", "GET", "/apps/{app}/usage", 200),
     _row("member", "GET", "/client/v11/apps/{app}/transfers", 200),
+    *(_row("member", method, "/client/v11/apps/{app}/transfers/{transfer}", 404, transfer="b001") for method in ("GET", "DELETE")),
+    *(
+        _row("member", "POST", "/client/v11/apps/{app}/transfers/{transfer}/actions/" + action, 404, {}, transfer="1")
+        for action in ("cancel", "public-url")
+    ),
+    *(
+        _row("account", "POST", "/client/v11/databases/{database}/" + kind, 404, {}, database="x")
+        for kind in ("backups", "restores", "transfers")
+    ),
+    *(_row("account", method, "/client/v11/databases/{database}/transfer-schedules", 404, {}, database="x") for method in ("GET", "POST")),
+    _row("account", "DELETE", "/client/v11/databases/{database}/transfer-schedules/{schedule}", 404, database="x", schedule=_NONE),
+    _row("signed", "GET", "/senryu/backups/{token}/{name}", 404, token="x", name="b001.dump"),
     _row("account", "POST", "/addon-attachments", 422, {}),
     *(_row("account", "GET", "/addons/{addon}" + part, 404, addon="x") for part in ("", "/addon-attachments")),
     *(_row("account", method, "/addon-attachments/{addon}", 404, addon="x") for method in ("GET", "DELETE")),
+    *(
+        _row("account", "GET", "/client/v11/databases/{database}" + part, 404, database="x")
+        for part in ("", "/wait_status", "/upgrade/wait_status", "/metrics", "/burst_status", "/links")
+    ),
+    *(_row("account", "PUT", f"/client/v11/databases/{{database}}/{part}", 404, {}, database="x") for part in ("reset", "stats_reset")),
+    *(
+        _row("account", "POST", f"/client/v11/databases/{{database}}/{part}", 404, {}, database="x")
+        for part in ("connection_reset", "wires")
+    ),
+    _row("account", "POST", "/client/v11/databases/{database}/upgrade/{action}", 404, {}, database="x", action="run"),
+    *(_row("account", "GET", f"/postgres/v0/databases/{{database}}/{part}", 404, database="x") for part in ("credentials", "config")),
+    *(
+        _row("account", method, "/postgres/v0/databases/{database}/credentials/{name}", 404, {}, database="x", name="default")
+        for method in ("GET", "DELETE")
+    ),
+    _row("account", "POST", "/postgres/v0/databases/{database}/credentials", 404, {"name": "one"}, database="x"),
+    _row("account", "POST", "/postgres/v0/databases/{database}/credentials/{name}/credentials_rotation", 404, {}, database="x", name="one"),
+    *(
+        _row("account", "POST", f"/postgres/v0/databases/{{database}}/{part}", 404, {}, database="x")
+        for part in ("credentials_rotation", "repair-default")
+    ),
+    _row("account", "PATCH", "/postgres/v0/databases/{database}/config", 404, {}, database="x"),
+    _row("account", "GET", "/addons/{addon}/config/{namespace}", 404, addon="x", namespace="credential:one"),
+    _row("account", "POST", "/reports", 422, {}),
+    _row("account", "GET", "/reports/{report}", 404, report=_NONE),
     *(_row("account", "GET", "/redis/v0/databases/{name}" + part, 404, name="x") for part in ("", "/wait", "/config")),
     _row("account", "PATCH", "/redis/v0/databases/{name}/config", 404, {}, name="x"),
     *(

@@ -11,10 +11,12 @@ from uuid import uuid4
 from ..core.account import Account
 from ..core.add_on import AddOn, AddOnService, Attachment, check_free, checked_attachment_name, next_attachment_name
 from ..core.app import App
+from ..core.database import DEFAULT, CredentialState, namespace
 from ..core.errors import Conflict, Invalid, NotFound
 from ..core.release import Release
 from ..store.add_ons import create_attachment, delete_attachments, list_attachments
 from ..store.apps import lock_app
+from ..store.credentials import find_credential
 from ..store.releases import latest_release
 from .note import note
 from .parts import Releasing
@@ -31,11 +33,20 @@ async def release_as(app: App, description: str, *, by: Account, **parts: Unpack
 
 
 async def attach(
-    app: App, add_on: AddOn, service: AddOnService, *, name: str | None, replaces: bool, by: Account, **parts: Unpack[Releasing]
+    app: App,
+    add_on: AddOn,
+    service: AddOnService,
+    *,
+    name: str | None,
+    credential: str = DEFAULT,
+    replaces: bool,
+    by: Account,
+    **parts: Unpack[Releasing],
 ) -> Attachment:
     """Attaches an add-on to an app. `replaces` (the owner confirmed) takes the name from another attachment.
 
-    Raises: Conflict when the name is taken, Invalid for a bad name or an add-on of another app's that may not be shared.
+    Raises: NotFound without such a credential, Conflict when the name is taken, Invalid for a bad name or an add-on of another app's that
+    may not be shared.
     """
     vault, now = parts["vault"], parts["clock"].now()
     if add_on.app_id != app.id and not service.supports_sharing:
@@ -44,6 +55,10 @@ async def attach(
         held = await lock_app(tx, app.id)
         if held is None:
             raise NotFound("Couldn't find that app.")
+        if credential != DEFAULT:
+            found = await find_credential(tx, add_on.id, credential, vault=vault)
+            if found.state is not CredentialState.ACTIVE:
+                raise Conflict(f"The credential {credential} is {found.state}; try again in a minute.")
         attached = await list_attachments(tx, app_id=app.id, vault=vault)
         latest = await latest_release(tx, app.id, vault=vault)
         taken = [attachment.name for attachment, _ in attached]
@@ -54,7 +69,7 @@ async def attach(
             await note(tx, held, former, "destroy", now=now, by=by.id)
             attached = [entry for entry in attached if entry[0] is not former]
         check_free(wanted, add_on, attached, latest.config_vars if latest else {})
-        made = Attachment(uuid4(), add_on.id, app.id, wanted, now, now)
+        made = Attachment(uuid4(), add_on.id, app.id, wanted, now, now, namespace(credential))
         await create_attachment(tx, made)
         await note(tx, held, made, "create", now=now, by=by.id)
     await release_as(app, f"Attach {wanted} (@{add_on.name})", by=by, **parts)

@@ -16,6 +16,7 @@ from ..actions.access import app_for
 from ..actions.attach import attach, detach
 from ..core.add_on import AddOn, AddOnState, Attachment, Suppliers, plan_id, variables
 from ..core.app import App
+from ..core.database import credential_in
 from ..core.errors import Conflict, NotFound
 from ..core.permission import Permission
 from ..platform import Platform
@@ -158,6 +159,7 @@ async def create(request: Request, caller: CallerDep, platform: PlatformDep) -> 
         add_on,
         platform.suppliers[add_on.service].service,
         name=text(body, "name", most=100),
+        credential=credential_in(text(body, "namespace", most=100)),
         replaces=named(body, "confirm") == app.name,
         by=caller.account,
         **releasing(platform),

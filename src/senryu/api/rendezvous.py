@@ -23,6 +23,7 @@ from ..core.errors import NotFound, PlatformError, RateLimited
 from ..core.exit_mark import in_pieces
 from ..platform import Platform
 from ..store.dynos import TerminalWish
+from .wires import Wire
 
 _WAITING_MAX = 1000
 _CHUNK_BYTES = 64 * 1024
@@ -54,7 +55,7 @@ class Inside:
     id: UUID = field(default_factory=uuid4)
 
 
-Expected = OneOff | Inside
+Expected = OneOff | Inside | Wire
 
 
 class Rendezvous:
@@ -137,6 +138,8 @@ class Rendezvous:
         await writer.drain()
         # The official client throws its first chunk away: what follows must not travel with it.
         await asyncio.sleep(0.02)
+        if isinstance(wanted, Wire):
+            return await wanted.carry(reader, writer)
         engine, dyno = self._platform.engine, wanted.dyno
         if isinstance(wanted, OneOff):
             terminal, key = await engine.attach(dyno.id), dyno.id
@@ -154,7 +157,7 @@ class Rendezvous:
             await terminal.close()
 
     async def _relay(
-        self, wanted: Expected, terminal: Terminal, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, wanted: OneOff | Inside, terminal: Terminal, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         is_tty = wanted.is_tty if isinstance(wanted, OneOff) else wanted.wish.tty
         typing = asyncio.create_task(_type(wanted.is_framed, is_tty, terminal, reader), name=f"terminal:{wanted.dyno.name}")
@@ -169,7 +172,7 @@ class Rendezvous:
             task.cancel()
         await asyncio.gather(typing, showing, return_exceptions=True)
 
-    async def _hang_up(self, wanted: Expected) -> None:
+    async def _hang_up(self, wanted: OneOff | Inside) -> None:
         """The client is gone: its processes are told, and given up on after a while (R16)."""
         if not isinstance(wanted, OneOff):
             return

@@ -28,7 +28,7 @@ _SWITCHES = {
     "HEROKU_DISABLE_AUTOUPDATE": "1",
     "HEROKU_NETRC_WRITE": "true",
 }
-ALL = (*_ORIGINS, "HEROKU_DATA_HOST", *_SWITCHES, *_STANDS_ASIDE)
+ALL = (*_ORIGINS, "HEROKU_DATA_HOST", "PGDIAGNOSE_URL", *_SWITCHES, *_STANDS_ASIDE)
 
 
 def is_here(url: PlatformUrl) -> bool:
@@ -84,7 +84,7 @@ def variables(door: PlatformUrl, *, folder: Path, authority: str, token: str | N
     """
     own = _write(folder / "ca.pem", authority)
     found = {name: str(door) for name in _ORIGINS}
-    found |= {"HEROKU_DATA_HOST": "localhost", **_SWITCHES}
+    found |= {"HEROKU_DATA_HOST": "localhost", "PGDIAGNOSE_URL": "localhost", **_SWITCHES}
     found["NODE_EXTRA_CA_CERTS"] = _bundle(folder, "NODE_EXTRA_CA_CERTS", authority)
     if _before("GIT_SSL_CAINFO"):  # it would beat the file's sslCAInfo
         found["GIT_SSL_CAINFO"] = _bundle(folder, "GIT_SSL_CAINFO", authority)

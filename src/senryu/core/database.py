@@ -16,6 +16,7 @@ from uuid import UUID
 from .add_on import Plan
 from .errors import Invalid
 
+SERVICE_NAME = "heroku-postgresql"
 DEFAULT = "default"
 _CREDENTIAL = re.compile(r"^[a-z][a-z0-9_-]{0,49}\Z")
 _EXTENSION = re.compile(r"^[a-z][a-z0-9_-]{0,62}\Z")

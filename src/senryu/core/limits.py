@@ -24,6 +24,8 @@ APP_TRANSFERS_PER_ACCOUNT_MAX = 100  # ours: offers that wait for an answer
 
 # Add-ons
 PROVISION_TIMEOUT_S = 60.0  # ours: a supplier's one call
+OBJECTS_ROUND_S = 5.0  # ours: how often buckets are looked at, so for how long an upload can go over a plan
+OBJECTS_RESPONSE_TIMEOUT_S = 300.0  # ours: joining the parts of a large upload is silent
 ADD_ONS_ROUND_S = 60.0  # ours: how often what a crash interrupted is gone on with
 DATABASES_ROUND_S = 30.0  # ours: how often databases' sizes are looked at
 FILLING_ROUND_S = 5.0  # ours: … while one is nearly full or grows fast
@@ -95,6 +97,12 @@ MEMORY_WARN_RATIO = 1.0  # R14
 MEMORY_KILL_RATIO = 2.0  # R15
 MEMORY_CHECK_S = 20.0
 DYNO_DISK_BYTES = 1 * GIB  # ours: the throw-away layer of one dyno
+
+# Sleep and usage (Dev Center: free-dyno-hours, usage-and-billing; the rest is ours)
+SLEEP_LOOK_MIN_S = 1.0
+SLEEP_LOOK_MAX_S = 20.0  # how late an app may fall asleep, and how long hours may be overdrawn
+USAGE_ROUND_S = 3600.0
+USAGE_FOLDED_AFTER_S = 36 * 3600.0  # then a dyno's run is part of its month's sum
 
 # Routing (Dev Center: http-routing)
 FIRST_BYTE_TIMEOUT_S = 30.0

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select, update
 
 from ..core.database import Credential, CredentialState
+from ..core.errors import NotFound
 from .add_on_tables import add_on_credentials
 from .database import Transaction
 from .rows import columns, noun
@@ -45,3 +46,11 @@ async def list_credentials(tx: Transaction, add_on_id: UUID | None = None, *, va
     if add_on_id is not None:
         query = query.where(add_on_credentials.c.add_on_id == add_on_id)
     return [_credential(row, vault) for row in (await tx.execute(query)).mappings()]
+
+
+async def find_credential(tx: Transaction, add_on_id: UUID, name: str, *, vault: Vault) -> Credential:
+    """One beside the default. Raises: NotFound."""
+    for credential in await list_credentials(tx, add_on_id, vault=vault):
+        if credential.name == name:
+            return credential
+    raise NotFound(f"Couldn't find the credential {name[:60]}; `pg:credentials` lists those there are.")

@@ -198,7 +198,7 @@ DELETE /client/v11/apps/{app}/transfers/{transfer} 200 =#transfer
 POST   /client/v11/apps/{app}/transfers/{transfer}/actions/cancel 200 =#transfer
 POST   /client/v11/apps/{app}/transfers/{transfer}/actions/public-url 200 =object
 GET    /client/v11/databases/{database} 200 #database
-GET    /client/v11/databases/{database}/wait_status 200 {waiting?:boolean error?:boolean message:text}
+GET    /client/v11/databases/{database}/wait_status 200 {waiting~:boolean error~:boolean message:text}
 GET    /client/v11/databases/{database}/upgrade/wait_status 200 object
 POST   /client/v11/databases/{database}/upgrade/{action} - < version:text
 PUT    /client/v11/databases/{database}/reset 200 {message:text} < extensions:[text]

@@ -29,6 +29,7 @@ _COLLABORATOR = f"""
     {_TIMES} app:{_APP} id:uuid permissions:{_PERMISSIONS} role?:{_ROLE} user:{{email:text federated:boolean id:uuid}}
 """
 
+_CREDENTIAL = "provisioning|active|rotating|wait_for_deprovision"
 _PRICE = "{cents:integer contract:boolean metered:boolean unit:text}"
 _SERVICE = f"""
     cli_plugin_name?:text {_TIMES} human_name:text id:uuid name:text state:alpha|beta|ga|shutdown
@@ -63,6 +64,12 @@ RESOURCES = {
         source_bytes:integer started_at?:moment succeeded?:boolean to_name:text to_type:text to_url?:text uuid:uuid warnings:integer
     """,
     "transfer-schedule": "hour:integer name:text timezone:text uuid:uuid",
+    "database": """
+        addon_id:uuid created_at:moment database_name:text database_user:text following?:text forked_from?:text
+        info:[object] leader?:text name:text num_bytes:integer num_connections:integer num_tables:integer plan:text port:integer
+        postgres_version:text resource_url:uri
+    """,
+    "credential": f"created_at:moment credentials:[object] database:text host:text name:text port:integer state:{_CREDENTIAL} uuid:uuid",
     "app-transfer": f"{_TIMES} app:{_APP} id:uuid owner:{_PERSON} recipient:{_PERSON} state:pending|accepted|declined",
     "app-webhook": f"{_TIMES} app:{_APP} dropped:integer id:uuid include:[text] level:notify|sync url:text",
     "app-webhook-delivery": f"""

@@ -12,7 +12,6 @@ from ...core.database import SERVICE_NAME
 from ...core.limits import GIB
 
 
-
 def _plan(slug: str, human_name: str, size_gib: int, connections: int, price_cents: int, *, is_default: bool = False) -> Plan:
     is_essential = slug.startswith("essential")
     limits = {
