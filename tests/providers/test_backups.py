@@ -282,7 +282,7 @@ async def test_what_an_earlier_platform_left_is_tidied_up_and_told_as_failed(ben
     draft = await bench.transfers.draft(TransferKind.RESTORE, bench.app_id, to=add_on)
     async with bench.transfers.db.transaction() as tx:
         await create_transfer(tx, draft)
-    await moving.make_room(add_on.id, draft.id, await moving.address(url))
+    await moving.make_room(add_on.id, draft.id, await moving.address(url), ())
     admin = await asyncpg.connect(**(await server.reached()).admin, database="postgres")
     await admin.execute(f"ALTER DATABASE {url.rpartition('/')[2]} ALLOW_CONNECTIONS false")  # it died while it swapped them
     await admin.close()

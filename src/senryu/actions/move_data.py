@@ -6,7 +6,7 @@ Source: https://devcenter.heroku.com/articles/heroku-postgres-backups, /articles
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -41,9 +41,20 @@ async def back_up(
 
 
 async def restore(
-    add_on: AddOn, *, transfers: Transfers, key: str | None = None, url: str = "", name: str = "", resolver: Resolver, allow_private: bool
+    add_on: AddOn,
+    *,
+    transfers: Transfers,
+    key: str | None = None,
+    url: str = "",
+    name: str = "",
+    extensions: Sequence[str] = (),
+    resolver: Resolver,
+    allow_private: bool,
 ) -> Transfer:
-    """Begins a restore of the archive at `key`, or of one at a public `url`. Raises: Conflict, Unavailable, Invalid."""
+    """Begins a restore of the archive at `key`, or of one at a public `url`, into a database with `extensions`.
+
+    Raises: Conflict, Unavailable, Invalid.
+    """
     transfers.movable(add_on)
     draft = await transfers.draft(TransferKind.RESTORE, add_on.app_id, to=add_on)
     if url and not urlsplit(url).hostname:
@@ -59,7 +70,7 @@ async def restore(
                     passing=report.counted, allow_private=allow_private,
                 )  # fmt: skip
             try:
-                return await _into_database(archive, add_on, report, transfers)
+                return await _into_database(archive, add_on, report, transfers, extensions)
             finally:
                 if key is None:
                     await transfers.blobs.delete(archive)
@@ -101,14 +112,16 @@ async def _into_archive(source: Side, report: Report, transfers: Transfers) -> N
         await transfers.blobs.put(report.transfer.key, report.counted(dumped), max_bytes=BACKUP_MAX_BYTES)
 
 
-async def _into_database(archive: str, target: Side, report: Report, transfers: Transfers) -> int:
+async def _into_database(
+    archive: str, target: Side, report: Report, transfers: Transfers, extensions: Sequence[str] = ()
+) -> int:
     entries = restorable(await transfers.programs.entries(transfers.blobs.get(archive)))
     chunks = report.counted(transfers.blobs.get(archive))
     if isinstance(target, DatabaseAddress):
         return await transfers.programs.restore(target, chunks, entries, report.say, clean=True)
     movable = transfers.movable(target)
     plan = transfers.suppliers[target.service].service.plan(target.plan)
-    room = await movable.make_room(target.id, report.transfer.id, await movable.address(target.config["URL"]))
+    room = await movable.make_room(target.id, report.transfer.id, await movable.address(target.config["URL"]), extensions)
     restoring = transfers.programs.restore(room, chunks, entries, report.say, clean=False)
     failed = await _within(plan.limits["bytes"], restoring, lambda: movable.room_bytes(report.transfer.id), plan.name)
     await movable.put_in_place(target.id, report.transfer.id)

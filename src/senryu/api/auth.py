@@ -125,7 +125,8 @@ def permits(scope: Sequence[str], method: str, path: str) -> bool:
 def _shows_passwords(path: str, *, reads: bool) -> bool:
     """Calls of the data API that give or change what config vars have."""
     is_shown = path.startswith("/client/v11/databases/") and (reads or path.endswith("/wires"))
-    return is_shown or path.startswith(("/redis/", "/postgres/", "/reports"))
+    hands_out = path.startswith("/client/v11/") and path.endswith(("/actions/public-url", "/transfers")) and not reads
+    return is_shown or hands_out or path.startswith(("/redis/", "/postgres/", "/reports"))
 
 
 async def _platform(request: Request) -> Platform:

@@ -149,7 +149,8 @@ async def delete(transfer: str, app: ChangedApp, platform: PlatformDep) -> JSONR
 @router.post("/client/v11/apps/{app}/transfers/{transfer}/actions/cancel")
 async def cancel(transfer: str, app: ChangedApp, platform: PlatformDep) -> JSONResponse:
     """Ends one that is under way."""
-    return JSONResponse(shown(await transfers_of(platform).cancel(await _of_app(app, transfer, platform)), platform))
+    found = await _of_app(app, transfer, platform)
+    return JSONResponse(shown(await transfers_of(platform).cancel(found), platform))
 
 
 @router.post("/client/v11/apps/{app}/transfers/{transfer}/actions/public-url")
@@ -193,7 +194,10 @@ async def capture(database: ChangedDatabase, platform: PlatformDep) -> JSONRespo
 @router.post("/client/v11/databases/{database}/restores")
 async def begin_restore(request: Request, database: ChangedDatabase, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Begins a restore of a backup of ours (its `to_url`, or a public address) or of what is at any public address."""
-    url = needed_text(await json_body(request), "backup_url", most=8192)
+    body = await json_body(request)
+    url, extensions = needed_text(body, "backup_url", most=8192), body.get("extensions") or []
+    if not isinstance(extensions, list) or len(extensions) > 50 or not all(isinstance(name, str) for name in extensions):
+        raise Invalid("`extensions` must be a list of names.")
     parts = urlsplit(url)
     ours = _OURS.match(parts.path)
     is_here = ours is not None and f"{parts.scheme}://{parts.netloc}" in (origin(platform), _tls_origin(platform))
@@ -205,6 +209,7 @@ async def begin_restore(request: Request, database: ChangedDatabase, caller: Cal
         key=backup.key if backup else None,
         url=url,
         name=name,
+        extensions=extensions,
         resolver=platform.resolver,
         allow_private=platform.settings.allow_private_backups,
     )

@@ -69,8 +69,11 @@ class Movable(Protocol):
     async def measured(self, id: UUID) -> tuple[int, Sequence[str]]:
         """Its bytes, and the extensions that a backup has. Raises: Unavailable."""
 
-    async def make_room(self, id: UUID, transfer_id: UUID, address: DatabaseAddress) -> DatabaseAddress:
-        """An empty database beside it, with the same owner. Raises: Unavailable."""
+    async def make_room(self, id: UUID, transfer_id: UUID, address: DatabaseAddress, extensions: Sequence[str]) -> DatabaseAddress:
+        """An empty database beside it, with the same owner, and with extensions (`hstore`, `schema.hstore`).
+
+        Raises: Invalid for an extension there is not, Unavailable.
+        """
 
     async def room_bytes(self, transfer_id: UUID) -> int:
         """How much there is in it now. Raises: Unavailable."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,9 +19,10 @@ from uuid import UUID
 from ...core.archive import DatabaseAddress, Movable
 from ...core.errors import Conflict, Invalid, Unavailable
 from .connect import Server, connected
-from .roles import furnish, let_in, names
+from .roles import TRUSTED, furnish, let_in, names
 
 _PORT = 5432
+_SCHEMA = re.compile(r"^[a-z_][a-z0-9_]{0,62}\Z")
 _SWAP_TIMEOUT_S = 300.0  # removing what was replaced is part of it
 _CLOSE_TRIES = 50
 _CLOSE_PAUSE_S = 0.1
@@ -56,7 +58,7 @@ class PostgresMoving:
             size = await inside.fetchval("SELECT pg_database_size(current_database())")
             return int(size), [row["extname"] for row in await inside.fetch(_FROM_OUTSIDE)]
 
-    async def make_room(self, id: UUID, transfer_id: UUID, address: DatabaseAddress) -> DatabaseAddress:
+    async def make_room(self, id: UUID, transfer_id: UUID, address: DatabaseAddress, extensions: Sequence[str]) -> DatabaseAddress:
         """See Movable."""
         (database, role), (fresh, _) = names(id), room(transfer_id)
         async with connected(self._server) as (admin, _reached):
@@ -68,6 +70,7 @@ class PostgresMoving:
             await let_in(admin, fresh, database, role)
         async with connected(self._server, fresh) as (inside, _reached):
             await furnish(inside, role)
+            await _install(inside, role, extensions)
         return DatabaseAddress(address.host, address.port, fresh, address.user, address.password)
 
     async def room_bytes(self, transfer_id: UUID) -> int:
@@ -99,6 +102,19 @@ class PostgresMoving:
                 await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             if await admin.fetchval("SELECT NOT datallowconn FROM pg_database WHERE datname = $1", database):
                 await admin.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+
+
+async def _install(inside: Any, role: str, extensions: Sequence[str]) -> None:
+    """As the tenant. Raises: Invalid for one that tenants may not have."""
+    allowed = {row["name"] for row in await inside.fetch(TRUSTED)}
+    async with inside.transaction():
+        await inside.execute(f"SET LOCAL ROLE {role}")
+        for wanted in extensions:
+            schema, _, name = wanted.rpartition(".")
+            if name not in allowed or not _SCHEMA.match(schema or "public"):
+                raise Invalid(f"There is no extension {wanted[:80]} for tenants; `pg:extensions` lists those there are.")
+            await inside.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema or "public"}"')
+            await inside.execute(f'CREATE EXTENSION IF NOT EXISTS "{name}" WITH SCHEMA "{schema or "public"}" CASCADE')
 
 
 async def _keep_settings(admin: Any, database: str, fresh: str) -> None:
