@@ -1,0 +1,3 @@
+export const up = (pgm) => pgm.alterColumn("pictures", "content", { notNull: false });
+
+export const down = (pgm) => pgm.alterColumn("pictures", "content", { notNull: true });
