@@ -25,6 +25,7 @@ from senryu.actions.authenticate import authorize
 from senryu.actions.browser_login import BrowserLogins
 from senryu.actions.keep_certificates import CertificateLoop
 from senryu.actions.recover import recover
+from senryu.actions.sleep import Sleeping, have_apps_sleep, wake_apps
 from senryu.actions.supervise import Supervisor
 from senryu.api.auth import Allowance
 from senryu.api.front_door import front_door, open_terminals
@@ -310,6 +311,7 @@ class House:
         await fresh.__aenter__()
         certificates = _certificates(self.db, self.platform.vault, self.router, self.authority, self.logs, self.clock)
         fresh.undertake("certificates", certificates.run())
+        _undertake_sleep(fresh, self.db, self.router, self.logs, self.clock)
         self.platform = replace(self.platform, supervision=fresh, streams=streams, certifying=certificates)
         self.api.state.platform = self.platform
 
@@ -357,6 +359,12 @@ def _certificates(
     return CertificateLoop(db=db, vault=vault, router=router, authority=authority, log_writer=logs, clock=clock)
 
 
+def _undertake_sleep(supervisor: Supervisor, db: Database, router: MemoryRouter, logs: MemoryLogs, clock: StoryClock) -> None:
+    parts = Sleeping(db=db, router=router, log_writer=logs, supervision=supervisor, clock=clock)
+    supervisor.undertake("sleep", have_apps_sleep(**parts))
+    supervisor.undertake("wake", wake_apps(**parts))
+
+
 async def _person(house: House, email: str, *, is_operator: bool = False, expires_in_s: float | None = None) -> Person:
     now = house.clock.now()
     account = Account(uuid4(), email, None, "no password", is_operator, now, now)
@@ -378,7 +386,7 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
         stack.push_async_callback(db.close)
         vault = Vault([VAULT_KEY])
         blobs = MemoryBlobStore()
-        engine = await stack.enter_async_context(MemoryEngine())
+        engine = await stack.enter_async_context(MemoryEngine(now=clock.now))
         drains = IdleDrains()
         router, logs, streams = WatchedRouter(), MemoryLogs(), FileStreams(home / "streams")
         intake = await stack.enter_async_context(Intake(outputs=engine, writer=logs, reader=logs, clock=clock))
@@ -413,6 +421,7 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
         house = House(platform, api, engine, router, builder, logs, clock, intake, authority, home / "streams", nobody, nobody)
         authority.look = house.challenge
         supervisor.undertake("certificates", certificates.run())
+        _undertake_sleep(supervisor, db, router, logs, clock)
         house.operator = await house.person("operator@example.com", is_operator=True)
         house.owner = await house.person("owner@example.com")
         try:

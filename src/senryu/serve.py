@@ -25,6 +25,7 @@ from .actions.destroy import clear_all_away
 from .actions.keep_backups import keep_backups
 from .actions.keep_certificates import CertificateLoop
 from .actions.keep_databases import DatabaseLoop
+from .actions.meter import fold
 from .actions.provision import finish_add_ons
 from .actions.push import authorize_push, push
 from .actions.recover import recover
@@ -32,8 +33,9 @@ from .actions.retain import retain
 from .actions.run_jobs import keep_schedule
 from .actions.supervise import Supervisor
 from .actions.transfers import Transfers
+from .actions.sleep import Sleeping, have_apps_sleep, wake_apps
 from .api.front_door import front_door, open_terminals
-from .api.parts import clearing, deploying, releasing
+from .api.parts import clearing, deploying, releasing, waking
 from .api.rendezvous import Rendezvous
 from .authorities.acme import AcmeAuthority
 from .blobs.disk import DiskBlobStore
@@ -281,6 +283,10 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
 
 
+    sleeping = Sleeping(**waking(platform), router=platform.router)
+    supervisor.undertake("sleep", have_apps_sleep(**sleeping))
+    supervisor.undertake("wake", wake_apps(**sleeping))
+    supervisor.undertake("fold-usage", fold(db=platform.db, clock=platform.clock))
 def git_door(platform: Platform) -> GitDoor:
     """The side door: pushes come in as the actions `authorize_push` and `push`."""
 

@@ -226,6 +226,8 @@ MATRIX = (
     _row("operator", "POST", "/senryu/invitations", 201, {"email": "guest@example.com"}),
     _row("operator", "POST", "/senryu/two-factor/resets", 422, {"email": "nobody@example.com"}),
     _row("operator", "PATCH", "/senryu/registration", 200, {"open": False}),
+    _row("account", "GET", "/accounts/{account}/actions/get-quota", 200, account="~"),
+    _row("operator", "PATCH", "/senryu/accounts/{email}", 404, {"verified": True}, email="nobody@example.com"),
     _row("operator", "PATCH", "/senryu/dyno-sizes/{size}", 200, {"price_cents": 900}, size="basic"),
     _row("operator", "PUT", "/senryu/dyno-sizes/{size}/allowed", 200, {"allowed": None}, size="basic"),
     _row("operator", "PUT", "/senryu/default-dyno-size", 200, {"size": "standard-1x"}),

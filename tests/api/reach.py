@@ -222,6 +222,8 @@ GET    /senryu/health                                       -        -
 POST   /senryu/invitations                                  -        global
 GET    /senryu/logs/{token}                                 -        -
 PUT    /senryu/default-dyno-size                            -        global
+GET    /accounts/{account}/actions/get-quota                -        read
+PATCH  /senryu/accounts/{email}                             -        global
 PATCH  /senryu/dyno-sizes/{size}                            -        global
 PUT    /senryu/dyno-sizes/{size}/allowed                    -        global
 PATCH  /senryu/registration                                 -        global

@@ -16,10 +16,12 @@ from ..core.formation import Become, Drain, FailRelease, Forget, Kill, Retire, S
 from ..core.formation import ProcessType as Entry
 from ..core.log_line import LogWriter
 from ..core.release import Release, ReleaseStatus
+from ..core.sleep import IDLING, OUT_OF_HOURS, SleepReason
 from ..store.database import Database
 from ..store.dynos import delete_dyno, list_dynos, set_dyno
 from ..store.releases import update_status
 from ..store.vault import Vault
+from .meter import meter_dyno
 from .note import note
 from .start_dyno import record, start_dyno
 from .tell import tell
@@ -58,6 +60,9 @@ async def carry_out(step: Step, app: App, wanted: Wanted, sizes: dict[str, Entry
                 await set_dyno(tx, dyno.id, retiring=why)
             if why == "cycle":
                 await _say(app, dyno, hands, _WHY[why])
+            elif why == "idle":
+                told = OUT_OF_HOURS if wanted.sleep is SleepReason.HOURS else IDLING
+                await _say(app, dyno, hands, told, f"State changed from {dyno.state.value} to down")
         case Drain(dyno):
             async with hands.db.transaction() as tx:
                 await set_dyno(tx, dyno.id, drained_at=hands.clock.now())
@@ -121,6 +126,7 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
         async with hands.db.transaction() as tx:
             await set_dyno(tx, dyno.id, state=DynoState.UP, changed_at=now)
             await note(tx, app, replace(dyno, state=DynoState.UP, changed_at=now), "update", now=now, was=dyno)
+            await meter_dyno(tx, app, dyno, step.seen.started_at if step.seen else None)
         await _say(app, dyno, hands, f"State changed from {dyno.state.value} to up")
         return
     is_read = await hands.read_out(dyno.id)
@@ -133,13 +139,16 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
         texts.append("Process was never started: the platform was away")
     if step.exit_code is not None:
         texts.append(f"Process exited with status {step.exit_code}")
-    texts.append(f"State changed from {dyno.state.value} to {step.state.value}")
+    if step.state is not DynoState.IDLE:  # told when it was to go
+        texts.append(f"State changed from {dyno.state.value} to {step.state.value}")
     await _say(app, dyno, hands, *texts)
     kept = {} if dyno.kind is DynoKind.FORMATION else {"expires_at": now + timedelta(seconds=ONE_OFF_KEPT_S)}
     async with hands.db.transaction() as tx:
         await set_dyno(tx, dyno.id, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code, crashes=crashes, **kept)
         ended = replace(dyno, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code)
         await note(tx, app, ended, "update", now=now, was=dyno)
+        began, over = (step.seen.started_at, step.seen.ended_at) if step.seen else (None, None)
+        await meter_dyno(tx, app, dyno, began, over or now)
     # The release phase removes its own once it has read all of the output; what the log could not take waits until it is forgotten.
     if dyno.kind is not DynoKind.RELEASE and (is_read or dyno.kind is not DynoKind.ONE_OFF):
         await hands.engine.remove(dyno.id)

@@ -23,6 +23,7 @@ from ..store.database import Database
 from ..store.dynos import list_dynos
 from ..store.releases import list_releases
 from ..store.remains import Remains, forget_remains, list_remains, note_remains
+from ..store.usage import end_app_usage
 from ..store.vault import Vault
 from ..store.webhooks import end_webhooks
 from .build import build_task
@@ -60,6 +61,7 @@ async def destroy(app: App, *, by: Account, vault: Vault, supervision: Supervisi
         await note(tx, held, held, "destroy", now=clock.now(), by=by.id)
         await end_webhooks(tx, app.id, clock.now())
         await leave_add_ons(tx, app.id, clock.now())
+        await end_app_usage(tx, app.id, clock.now())
         await delete_app(tx, app.id)
     for build_id in builds:
         supervision.cancel(build_task(build_id))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 from ..core.account import Account, checked_email, checked_password
 from ..core.clock import Clock
-from ..core.errors import Forbidden, Invalid
-from ..store.accounts import count_accounts, create_account, find_account, invite, is_registration_open, lock_accounts, take_invitation
+from ..core.errors import Forbidden, Invalid, NotFound
+from ..store.accounts import (
+    count_accounts,
+    create_account,
+    find_account,
+    invite,
+    is_registration_open,
+    lock_accounts,
+    take_invitation,
+    update_account,
+)
 from ..store.database import Database
 from .authenticate import fresh_token, hash_password, hashed_token
 
@@ -40,6 +50,17 @@ async def register(
             raise Invalid(f"The address `{email}` already has an account; log in with `senryu login`.")
         account = Account(uuid4(), email, name, password_hash, is_first, now, now)
         await create_account(tx, account)
+    return account
+
+
+async def verify_account(email: str, *, is_verified: bool, db: Database, clock: Clock) -> Account:
+    """Says whether the operator knows whose account it is. Raises: NotFound."""
+    async with db.transaction() as tx:
+        found = await find_account(tx, email)
+        if found is None:
+            raise NotFound(f"Couldn't find the account {email[:80]}.")
+        account = replace(found, is_verified=is_verified, updated_at=clock.now())
+        await update_account(tx, account)
     return account
 
 

@@ -22,6 +22,7 @@ from ..store.formation import list_formation, set_process_type
 from ..store.releases import append_release, latest_release
 from .note import note
 from .parts import Releasing
+from .sleep import tell_unidling, woken
 from .tell import tell
 
 
@@ -109,7 +110,9 @@ async def release(
         for entry in added:
             await note(tx, changed, entry, "create", now=made.created_at, by=by.id)
         await note(tx, changed, changed, "update", now=made.created_at, by=by.id, was=held)
+        idle = await woken(tx, app.id)
     lines = (f"{made.description} by user {by.email}", f"Release v{made.version} created by user {by.email}")
     await tell(app.id, "api", *lines, log_writer=parts["log_writer"], clock=clock, source="app")
+    await tell_unidling(app.id, idle, log_writer=parts["log_writer"], clock=clock)
     parts["supervision"].wake(app.id)
     return made

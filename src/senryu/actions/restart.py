@@ -11,6 +11,7 @@ from ..core.formation import Supervision
 from ..core.log_line import LogWriter
 from ..store.database import Database, Transaction
 from ..store.dynos import delete_dyno, list_dynos, set_dyno
+from .sleep import tell_unidling, woken
 from .tell import tell
 
 
@@ -30,7 +31,9 @@ async def restart(
     Takes: `which`, a dyno's name, a process type, or None for all of the formation. Raises: NotFound.
     """
     async with db.transaction() as tx:
-        for dyno in await _meant(tx, app, which):
+        meant = await _meant(tx, app, which)
+        idle = await woken(tx, app.id) if any(dyno.kind is DynoKind.FORMATION for dyno in meant) else []
+        for dyno in meant:
             if dyno.kind is not DynoKind.FORMATION:
                 if which is not None and dyno.ended_at is None:
                     await set_dyno(tx, dyno.id, retiring="stop")
@@ -40,6 +43,7 @@ async def restart(
                 await set_dyno(tx, dyno.id, retiring="restart", crashes=0)
     asked = f"Restart of {which or 'all dynos'} asked by user {by.email}"
     await tell(app.id, "api", asked, log_writer=log_writer, clock=clock, source="app")
+    await tell_unidling(app.id, idle, log_writer=log_writer, clock=clock)
     supervision.wake(app.id)
 
 

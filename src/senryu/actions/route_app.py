@@ -26,13 +26,15 @@ def route_of(
         has_code=has_code,
         is_maintenance=app.is_maintenance,
         is_serving=any(not target.is_draining for target in targets),
+        sleep=wanted.sleep,
     )
+    leads_to_dynos = mode in (RouteMode.SERVE, RouteMode.MAINTENANCE, RouteMode.BOOT, RouteMode.STOPPED, RouteMode.IDLE)
     return Route(
         app_id=app.id,
         app_name=app.name,
         hosts=hosts_of(app.name, platform_domain, domains),
         mode=mode,
-        targets=targets if mode in (RouteMode.SERVE, RouteMode.MAINTENANCE, RouteMode.BOOT, RouteMode.STOPPED) else (),
+        targets=targets if leads_to_dynos else (),
         error_page_url=page_url(config.get("ERROR_PAGE_URL")),
         maintenance_page_url=page_url(config.get("MAINTENANCE_PAGE_URL")),
     )

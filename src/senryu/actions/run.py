@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from ..core import limits
@@ -30,6 +31,7 @@ from ..store.formation import list_formation
 from ..store.releases import current_release, find_release
 from ..store.vault import Vault
 from .note import note
+from .spend_hours import is_spent
 from .start_dyno import environment, record, start_dyno
 from .switch_feature import needs_feature
 from .tell import tell
@@ -52,16 +54,20 @@ def checked_command(command: str, *, most_bytes: int = COMMAND_MAX_BYTES) -> str
     return command
 
 
-async def _size_of(tx: Transaction, app: App, wanted: str | None, default_size: str, running: Sequence[Dyno]) -> DynoSize:
+async def _size_of(
+    tx: Transaction, app: App, wanted: str | None, default_size: str, running: Sequence[Dyno], now: datetime
+) -> DynoSize:
     """The size of one more one-off beside dynos that run. Raises: Invalid, Forbidden."""
     sizes, formation = await list_sizes(tx), await list_formation(tx, app.id)
-    used = {entry.type: (entry.quantity, entry.size) for entry in formation if entry.quantity > 0}
+    used = {entry.type: (0, entry.size) for entry in formation if entry.quantity > 0}
     kept_to = sizes.of_app(entry.size for entry in formation)
     chosen = sizes.for_payer(wanted, app.payer) if wanted else kept_to or sizes.default_of(default_size)
-    if wanted and any(sizes.known(name).is_exclusive != chosen.is_exclusive for _, name in used.values()):
-        check_together(sizes, {**used, "run": (1, chosen.name)})
+    if wanted:
+        check_together(sizes, {**used, "a one-off": (0, chosen.name)})
     one_offs = sum(1 for dyno in running if dyno.kind is DynoKind.ONE_OFF and dyno.size == chosen.name)
     check_one_off(chosen, [dyno.size for dyno in running], one_offs)
+    if await is_spent(tx, app.payer, chosen, now):
+        raise Invalid(f"The {chosen.name} dyno hours of this month are used up; wait for the next one, or use another size.", app=app.name)
     return chosen
 
 
@@ -92,7 +98,7 @@ async def record_one_off(
     live = [dyno for dyno in running if dyno.kind is DynoKind.ONE_OFF]
     if len(live) >= limits.ONE_OFF_DYNOS_PER_APP_MAX:
         raise Invalid(f"{app.name} already runs {len(live)} one-off dynos; stop one with `senryu ps:stop`.", app=app.name)
-    chosen = await _size_of(tx, app, size, default_size, running)
+    chosen = await _size_of(tx, app, size, default_size, running, clock.now())
     taken = {dyno.number for dyno in live}
     number = next(roll for roll in iter(lambda: 1000 + secrets.randbelow(9000), None) if roll not in taken)
     dyno = record(

@@ -20,6 +20,7 @@ from ..store.formation import list_formation, set_process_type
 from ..store.releases import latest_release
 from ..store.vault import Vault
 from .note import note
+from .sleep import tell_unidling, woken
 from .tell import tell
 
 
@@ -76,8 +77,10 @@ async def scale(
             await set_process_type(tx, after)
             told.append(f"{after.type}@{after.quantity}:{after.size}")
         if told:
+            idle = await woken(tx, app.id)
             check_together(sizes, {name: (known[name].quantity, known[name].size) for name in known.keys() & named.keys() - NOT_SCALABLE})
     if told:
         await tell(app.id, "api", f"Scaled to {' '.join(told)} by user {by.email}", log_writer=log_writer, clock=clock, source="app")
+        await tell_unidling(app.id, idle, log_writer=log_writer, clock=clock)
         supervision.wake(app.id)
     return [known[name] for name in sorted(known)]

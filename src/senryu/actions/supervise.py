@@ -33,6 +33,7 @@ from ..store.domains import list_domains
 from ..store.dynos import all_dyno_ids, ended_dyno_ids, find_dyno, list_dynos, start_wish
 from ..store.formation import list_formation
 from ..store.releases import current_release, find_release, list_pending_releases
+from ..store.sleeping import sleep_of
 from ..store.vault import Vault
 from .carry_out import Hands, carry_out, start
 from .move_moments import move_moments
@@ -268,7 +269,8 @@ class Supervisor:
             formation = await list_formation(tx, app_id)
             dynos = await list_dynos(tx, app_id)
             domains = [domain.hostname for domain in await list_domains(tx, app_id)]
-        wanted = Wanted(release, quantities(release, formation), has_preboot(formation))
+            sleep = await sleep_of(tx, app_id)
+        wanted = Wanted(release, quantities(release, formation), has_preboot(formation), sleep)
         return app, wanted, {entry.type: entry for entry in formation}, dynos, domains
 
     async def _converge(self, app_id: UUID) -> float:
@@ -335,6 +337,8 @@ class Supervisor:
                 return (now.failure if now else None) or "it was not released"
             is_current = wanted.release is not None and wanted.release.id == release.id
             if not is_current and wanted.release is not None and wanted.release.version > release.version:
+                return None
+            if is_current and wanted.sleep is not None:  # it has no hours: it comes up with them
                 return None
             web = [dyno for dyno in dynos if dyno.type == "web" and dyno.release_id == release.id]
             if is_current and is_rolled_out(wanted, web, "web") and self._is_routed(release.app_id, web):

@@ -22,6 +22,8 @@ from ..platform import Platform
 from ..store.accounts import find_accounts
 from ..store.apps import list_apps
 from ..store.database import Transaction
+from ..store.dyno_sizes import list_sizes
+from ..store.sleeping import list_sleepers
 from ..store.stacks import list_stacks
 from ..store.teams import find_teams
 from .auth import AppDep, CallerDep, OwnedAppDep, PlatformDep, owned_app
@@ -40,8 +42,10 @@ def stack_id(name: str) -> str:
     return str(uuid5(_STACKS, name))
 
 
-def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str], team: Team | None = None) -> dict[str, Any]:
-    """The schema's `app`, with the fields clients read beyond it."""
+def shown(
+    app: App, owner: Account, platform: Platform, stacks: dict[str, str], team: Team | None = None, tier: str = "production"
+) -> dict[str, Any]:
+    """The schema's `app`, with the fields clients read beyond it. `tier`: the pooled size that it keeps to, else `production`."""
     ids = {HOST: stack_id(HOST), **stacks}
     of_team = {"id": str(team.id), "name": team.name} if team else None
     return {
@@ -60,7 +64,7 @@ def shown(app: App, owner: Account, platform: Platform, stacks: dict[str, str], 
         "name": app.name,
         "organization": of_team,
         "owner": {"email": team.address, "id": str(team.id)} if team else {"email": owner.email, "id": str(owner.id)},
-        "process_tier": "production",
+        "process_tier": tier,
         "region": {"id": REGION["id"], "name": REGION["name"]},
         "released_at": iso(app.released_at),
         "repo_size": app.repo_size_bytes,
@@ -77,12 +81,18 @@ async def shown_all(apps: list[App], platform: Platform) -> list[dict[str, Any]]
     """Each as `shown` gives it."""
     owner_ids, team_ids = frozenset(app.owner_id for app in apps), frozenset(app.team_id for app in apps if app.team_id)
 
-    async def named(tx: Transaction) -> tuple[dict[UUID, Account], dict[UUID, Team], dict[str, str]]:
+    async def named(tx: Transaction) -> tuple[dict[UUID, Account], dict[UUID, Team], dict[str, str], dict[UUID, str]]:
         stacks = {stack.name: str(stack.id) for stack in await list_stacks(tx)}
-        return await find_accounts(tx, set(owner_ids)), await find_teams(tx, set(team_ids)), stacks
+        sizes = await list_sizes(tx)
+        sleepers = await list_sleepers(tx, {size.key for size in sizes if size.is_pooled})
+        tiers = {sleeper.app_id: pool for sleeper in sleepers if (pool := sleeper.pool(sizes))}
+        return await find_accounts(tx, set(owner_ids)), await find_teams(tx, set(team_ids)), stacks, tiers
 
-    owners, teams, stacks = await platform.db.remembered(("shown", owner_ids, team_ids), named)
-    return [shown(app, owners[app.owner_id], platform, stacks, teams.get(app.team_id) if app.team_id else None) for app in apps]
+    owners, teams, stacks, tiers = await platform.db.remembered(("shown", owner_ids, team_ids), named)
+    return [
+        shown(app, owners[app.owner_id], platform, stacks, teams.get(app.team_id) if app.team_id else None, tiers.get(app.id, "production"))
+        for app in apps
+    ]
 
 
 async def shown_one(app: App, platform: Platform) -> dict[str, Any]:

@@ -18,7 +18,10 @@ _EMAIL = re.compile(r"^[^@\s\x00-\x1f/\\\"'<>]{1,64}@[A-Za-z0-9.-]{1,189}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Someone with a password. The operator is the first account made on the machine."""
+    """Someone with a password. The operator is the first account made on the machine.
+
+    `is_verified`: the operator knows who it is, and gives it more hours of free dynos.
+    """
 
     id: UUID
     email: str
@@ -28,6 +31,7 @@ class Account:
     created_at: datetime
     updated_at: datetime
     last_login: datetime | None = None
+    is_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from . import limits
 from .dyno import Dyno, DynoKind, DynoState, ObservedDyno
 from .errors import Invalid
 from .release import Release
+from .sleep import SleepReason
 
 NOT_SCALABLE = frozenset({"release", "console", "rake"})
 _ONE_AT_A_TIME = frozenset({"free", "eco"})
@@ -48,17 +49,18 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Become:
-    """The dyno's state changed by itself (it bound its port, it ended)."""
+    """The dyno's state changed by itself (it bound its port, it ended); `seen` is how that is known, None when the engine lost it."""
 
     dyno: Dyno
     state: DynoState
     exit_code: int | None = None
     reason: Literal["", "R10", "R15", "lost"] = ""
+    seen: ObservedDyno | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """The dyno is to go once others do its work; `why` is `release`, `restart`, `stop`, `scale` or `cycle`."""
+    """The dyno is to go once others do its work; `why` is `release`, `restart`, `stop`, `scale`, `cycle` or `idle`."""
 
     dyno: Dyno
     why: str
@@ -110,11 +112,13 @@ class Wanted:
     """What the database says of one app's formation. `quantities` holds only types that the release's slug names.
 
     `has_preboot`: web dynos serve on until new ones are up. Without it they go while the new ones start, and come what may.
+    `sleep`: why nothing of the formation runs although it should (`core/sleep.py`), None when the app is awake.
     """
 
     release: Release | None
     quantities: Mapping[str, int] = field(default_factory=dict)
     has_preboot: bool = True
+    sleep: SleepReason | None = None
 
 
 def quantities(release: Release | None, formation: Iterable[ProcessType]) -> dict[str, int]:
@@ -190,14 +194,14 @@ def observed_step(dyno: Dyno, seen: ObservedDyno | None, now: datetime) -> Step 
     if not seen.is_running:
         status = seen.exit_status if seen.exit_status is not None else 137
         if dyno.kind is not DynoKind.FORMATION:
-            return Become(dyno, DynoState.COMPLETE, status)
+            return Become(dyno, DynoState.COMPLETE, status, seen=seen)
         if dyno.stopped_at is not None:
-            return Become(dyno, DynoState.DOWN, status)
+            return Become(dyno, DynoState.IDLE if dyno.retiring == "idle" else DynoState.DOWN, status, seen=seen)
         killed: Literal["", "R10", "R15"] = "R15" if seen.is_out_of_memory else "R10" if dyno.killed_at is not None else ""
-        return Become(dyno, DynoState.CRASHED, status, killed)
+        return Become(dyno, DynoState.CRASHED, status, killed, seen)
     if dyno.state is DynoState.STARTING:
         if dyno.type != "web" or dyno.kind is not DynoKind.FORMATION or seen.is_listening:
-            return Become(dyno, DynoState.UP)
+            return Become(dyno, DynoState.UP, seen=seen)
         if dyno.stopped_at is None and dyno.killed_at is None and _since(dyno.changed_at, now) >= limits.BOOT_TIMEOUT_S:
             return Kill(dyno, "R10", listens_locally=seen.listens_locally)
     return None
@@ -209,6 +213,8 @@ def _retiring(dyno: Dyno, wanted: Wanted, now: datetime) -> Retire | None:
         return None
     if dyno.number > wanted.quantities.get(dyno.type, 0):
         return Retire(dyno, "scale")
+    if wanted.sleep is not None:
+        return Retire(dyno, "idle")
     if wanted.release is not None and dyno.release_id != wanted.release.id:
         return Retire(dyno, "release")
     if dyno.state is DynoState.UP and _since(dyno.created_at, now) >= lives_for_s(dyno):
@@ -230,6 +236,8 @@ def is_rolled_out(wanted: Wanted, dynos: Sequence[Dyno], process_type: str) -> b
 def _starts(wanted: Wanted, dynos: Sequence[Dyno], now: datetime) -> list[Step]:
     """Dynos to start: those nobody stands in for. Other types wait until new web dynos are up, so that a bad release changes nothing."""
     steps: list[Step] = []
+    if wanted.sleep is not None:
+        return steps
     serving_old = any(dyno.type == "web" and dyno.retiring == "release" and dyno.is_live for dyno in dynos)
     web_first = wanted.has_preboot and serving_old and not is_rolled_out(wanted, dynos, "web")
     for process_type, count in wanted.quantities.items():
@@ -257,7 +265,7 @@ def _stops(wanted: Wanted, dynos: Sequence[Dyno], active: Mapping[UUID, int], no
             continue
         if dyno.retiring is None:
             continue
-        is_gone_for_good = dyno.retiring in ("scale", "stop") or dyno.number > wanted.quantities.get(dyno.type, 0)
+        is_gone_for_good = dyno.retiring in ("scale", "stop", "idle") or dyno.number > wanted.quantities.get(dyno.type, 0)
         if wanted.has_preboot and not is_gone_for_good and not is_rolled_out(wanted, dynos, dyno.type) and dyno.state is DynoState.UP:
             continue
         if dyno.type != "web" or dyno.state is not DynoState.UP:
@@ -312,7 +320,9 @@ def steps(
 
 
 def _is_over(dyno: Dyno, wanted: Wanted) -> bool:
-    """An ended record is kept only as the crashed dyno that `ps` shows until its back-off has passed."""
+    """An ended record is kept only as what `ps` shows: a crashed dyno until its back-off has passed, an idle one while its app sleeps."""
+    if dyno.state is DynoState.IDLE and wanted.sleep is not None:
+        return dyno.number > wanted.quantities.get(dyno.type, 0)
     if dyno.state is not DynoState.CRASHED or dyno.retiring is not None:
         return True
     is_wanted = dyno.number <= wanted.quantities.get(dyno.type, 0)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from .dyno import Dyno, DynoState
 from .errors import Invalid
+from .sleep import SleepReason
 
 PAGE_URL_MAX_CHARS = 2000
 _CHALLENGE = re.compile(r"/\.well-known/acme-challenge/[A-Za-z0-9_-]{1,256}\Z")
@@ -31,6 +32,8 @@ class RouteMode(StrEnum):
     STOPPED = "stopped"  # H14
     MAINTENANCE = "maintenance"  # H80
     BLANK = "blank"  # H81
+    IDLE = "idle"  # waits as BOOT does, and the platform is told that somebody does
+    EXHAUSTED = "exhausted"  # H82
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,12 @@ class Router(Protocol):
     async def active_requests(self, dyno_id: UUID) -> int:
         """How many requests a target is working on; 0 when it is not known."""
 
+    def waiting(self) -> AsyncIterator[UUID]:
+        """Apps whose route is IDLE and that somebody asks for, for ever; each again while somebody waits."""
+
+    async def quiet_s(self) -> Mapping[UUID, float]:
+        """By app, for how many seconds no request of it was under way: 0 while one is, a WebSocket too. Never more than the truth."""
+
     def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
         """Batches of finished requests with positions above `after`, for ever."""
 
@@ -159,7 +168,15 @@ def hosts_of(app_name: str, platform_domain: str, domains: Sequence[str]) -> tup
     return (f"{app_name}.{platform_domain}".lower(), *domains)
 
 
-def mode_of(web_quantity: int, web: Sequence[Dyno], *, has_code: bool, is_maintenance: bool, is_serving: bool) -> RouteMode:
+def mode_of(
+    web_quantity: int,
+    web: Sequence[Dyno],
+    *,
+    has_code: bool,
+    is_maintenance: bool,
+    is_serving: bool,
+    sleep: SleepReason | None = None,
+) -> RouteMode:
     """What becomes of an app's requests. A first crash is restarted at once, so visitors wait; from the second on they are told (H10)."""
     if not has_code:
         return RouteMode.BLANK
@@ -171,6 +188,8 @@ def mode_of(web_quantity: int, web: Sequence[Dyno], *, has_code: bool, is_mainte
         return RouteMode.STOPPED
     if any(dyno.state in (DynoState.STARTING, DynoState.CRASHED) and dyno.crashes <= 1 for dyno in web):
         return RouteMode.BOOT
+    if sleep is not None and web_quantity > 0:
+        return RouteMode.EXHAUSTED if sleep is SleepReason.HOURS else RouteMode.IDLE
     if any(dyno.state is DynoState.CRASHED or dyno.crashes > 1 for dyno in web):
         return RouteMode.CRASHED
     return RouteMode.BOOT

@@ -44,6 +44,7 @@ class Running:
     is_listening: bool = False
     listens_locally: bool = False
     exit_status: int | None = None
+    now: Callable[[], datetime] = _now
     started_at: datetime = field(default_factory=_now)
     ended_at: datetime | None = None
     lines: list[Output] = field(default_factory=list)
@@ -67,7 +68,7 @@ class Running:
     def end(self, status: int) -> None:
         """Ends the dyno now."""
         if self.exit_status is None:
-            self.exit_status, self.ended_at = status, _now()
+            self.exit_status, self.ended_at = status, self.now()
             self.is_listening = self.listens_locally = False
             self.ended.set()
             self._tell()
@@ -132,11 +133,14 @@ async def serve(dyno: Running) -> int:
 class MemoryEngine:
     """Runs `programs` by command. `running` holds every dyno by id, for tests to look at and to disturb. Use as `async with`."""
 
-    def __init__(self, programs: Mapping[str, Program] | None = None, stacks: Iterable[str] = ("host",)) -> None:
+    def __init__(
+        self, programs: Mapping[str, Program] | None = None, stacks: Iterable[str] = ("host",), now: Callable[[], datetime] = _now
+    ) -> None:
         self.programs: dict[str, Program] = dict(programs or {})
         self.running: dict[UUID, Running] = {}
         self.slugs: set[str] | None = None
         self.stacks = set(stacks)
+        self._now = now
         self._watchers: set[asyncio.Queue[ObservedDyno]] = set()
         self._tasks = asyncio.TaskGroup()
         self._programs_running: set[asyncio.Task[None]] = set()
@@ -158,7 +162,8 @@ class MemoryEngine:
             raise Invalid(f"There is no stack `{order.stack}` on this machine; import it with senryud stacks:import.")
         if order.slug is not None and self.slugs is not None and order.slug not in self.slugs:
             raise Invalid(f"The slug {order.slug[:12]} is missing on this machine; build the app again.")
-        dyno = Running(order, self._changed, order.env, (order.columns, order.lines))
+        size = (order.columns, order.lines)
+        dyno = Running(order, self._changed, order.env, size, now=self._now, started_at=self._now())
         self.running[order.id] = dyno
         self._changed(dyno)
         if not order.stdin:

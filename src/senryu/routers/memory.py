@@ -23,6 +23,9 @@ class MemoryRouter(Router):
         self._certificates: dict[str, str] = {}
         self.challenges: frozenset[str] = frozenset()
 
+        self.rooms: dict[str, int] = {}
+        self.quiet: dict[UUID, float] = {}
+        self._waiting: asyncio.Queue[UUID] = asyncio.Queue()
     async def apply(self, route: Route) -> None:
         for app_id, other in self._routes.items():  # a host leads to one app: the last one that asked for it
             kept = tuple(host for host in other.hosts if host not in route.hosts)
@@ -40,6 +43,17 @@ class MemoryRouter(Router):
         return self.active.get(dyno_id, 0)
 
     async def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
+    def ask_for(self, app_id: UUID) -> None:
+        """Somebody asks for an app that sleeps."""
+        self._waiting.put_nowait(app_id)
+
+    async def waiting(self) -> AsyncIterator[UUID]:
+        while True:
+            yield await self._waiting.get()
+
+    async def quiet_s(self) -> Mapping[UUID, float]:
+        return {app_id: self.quiet.get(app_id, 0.0) for app_id in self._routes}
+
         while True:
             batch = [line for line in self._lines if line.position > after]
             if batch:

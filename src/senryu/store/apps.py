@@ -16,6 +16,7 @@ from ..core.team import Role
 from .database import Transaction
 from .rows import columns, noun
 from .tables import apps, buildpack_installations, collaborators, team_members
+from .usage import pay_usage
 
 
 async def create_app(tx: Transaction, app: App) -> None:
@@ -85,8 +86,9 @@ async def count_apps(tx: Transaction, owner_id: UUID) -> int:
 
 
 async def update_app(tx: Transaction, app: App) -> None:
-    """Stores what changed of an app. Raises: Conflict when a new name is taken."""
+    """Stores what changed of an app; a new owner pays from then on. Raises: Conflict when a new name is taken."""
     await tx.execute(update(apps).where(apps.c.id == app.id).values(columns(app, "id", "created_at")))
+    await pay_usage(tx, app.id, app.payer, app.name, app.updated_at)
 
 
 async def delete_app(tx: Transaction, id: UUID) -> None:

@@ -81,6 +81,7 @@ accounts = Table(
     Column("is_operator", Boolean, nullable=False),
     *_times(),
     Column("last_login", Moment),
+    Column("is_verified", Boolean, nullable=False, server_default=false()),
 )
 
 invitations = Table(

@@ -265,6 +265,8 @@ PATCH  /senryu/two-factor 200 {enabled:boolean recovery_codes:[text]} < code!:te
 DELETE /senryu/two-factor 200 {enabled:boolean}
 POST   /senryu/two-factor/recovery-codes 201 {enabled:boolean recovery_codes:[text]}
 POST   /senryu/two-factor/resets 200 {email:text enabled:boolean} < email!:text
+GET    /accounts/{account}/actions/get-quota 200 #account-quota
+PATCH  /senryu/accounts/{email} 200 #account < verified!:boolean
 PATCH  /senryu/dyno-sizes/{size} 200 #dyno-size < any
 PUT    /senryu/dyno-sizes/{size}/allowed 200 #dyno-size < allowed?:[text]
 PUT    /senryu/default-dyno-size 200 #dyno-size < size!:text

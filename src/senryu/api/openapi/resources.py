@@ -45,6 +45,7 @@ RESOURCES = {
     "account": _ACCOUNT,
     "registration": _ACCOUNT + " access_token:{token:text}",
     "account-feature": _FEATURE,
+    "account-quota": "account_quota:integer apps:[{app_uuid:uuid quota_used:integer}] month:text quota_used:integer size:text",
     "add-on": f"""
         {_TIMES} actions:[object] addon_service:{{{_SERVICE}}} app:{_APP} billed_price?:{_PRICE}
         billing_entity:{{id:uuid name:text type:app|team}}

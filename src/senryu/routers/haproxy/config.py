@@ -54,6 +54,7 @@ global
   setenv SENRYU_HOLD_MS {round(settings.boot_timeout_s * 1000)}
 {answer_environment(settings)}  setenv SENRYU_PLATFORM {settings.platform_socket}
   setenv SENRYU_PLATFORM_MS {round(settings.platform_wait_s * 1000)}
+  setenv SENRYU_WAITING {settings.waiting_socket}
   lua-load {settings.hold}
   tune.bufsize {_BUFFER_BYTES}
   tune.http.maxhdr {limits.REQUEST_HEADERS_MAX}

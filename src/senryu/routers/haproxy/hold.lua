@@ -4,11 +4,15 @@
 -- would all be used up in that instant.
 -- Environment: SENRYU_APPS_MAP, the map of apps by slot; SENRYU_HOLD_MS, the longest wait;
 -- SENRYU_FIRST_BYTE_MS, that for a response; SENRYU_ERROR_PAGE, with BODY for SENRYU_ERROR_TEXT or the app's own of SENRYU_ERROR_PAGES_MAP;
+-- SENRYU_WAITING, the socket that is told which sleeping app somebody waits for;
 -- SENRYU_PLATFORM and SENRYU_PLATFORM_MS, the platform's socket and the longest wait for it.
 local LOOK_EVERY_MS = 50
 local HOLD_MS = tonumber(os.getenv("SENRYU_HOLD_MS"))
 local FIRST_BYTE_MS = tonumber(os.getenv("SENRYU_FIRST_BYTE_MS"))
 local PLATFORM_MS = tonumber(os.getenv("SENRYU_PLATFORM_MS"))
+local TELL_EVERY_MS = 1000
+local waiting = os.getenv("SENRYU_WAITING")
+local told_ms = {}
 local platform = os.getenv("SENRYU_PLATFORM")
 local apps = Map.new(os.getenv("SENRYU_APPS_MAP"), Map._str)
 local error_pages = Map.new(os.getenv("SENRYU_ERROR_PAGES_MAP"), Map._str)
@@ -26,6 +30,23 @@ local function platform_is_there()
   return is_there
 end
 
+-- Once a second for each app: the platform may have been away.
+local function tell_who_is_waited_for(slot, is)
+  local now = now_ms()
+  if now - (told_ms[slot] or 0) < TELL_EVERY_MS then
+    return
+  end
+  told_ms[slot] = now
+  local socket = core.tcp()
+  socket:settimeout(1)
+  if socket:connect("unix@" .. waiting) then
+    socket:send(string.match(is, "^[^:]*") .. "\n")
+  else
+    told_ms[slot] = nil
+  end
+  socket:close()
+end
+
 core.register_action("hold", { "http-req" }, function(txn)
   local slot = txn:get_var("txn.slot")
   local asked_for = string.match(txn:get_var("txn.app"), "^[^:]*:(.*)")
@@ -36,7 +57,10 @@ core.register_action("hold", { "http-req" }, function(txn)
     if is ~= asked_for then
       mode = "gone" -- the slot may be another app's by now
     end
-    if mode ~= "boot" and (mode ~= "serve" or txn.f:nbsrv() > 0) then
+    if mode == "idle" then
+      tell_who_is_waited_for(slot, is)
+    end
+    if mode ~= "boot" and mode ~= "idle" and (mode ~= "serve" or txn.f:nbsrv() > 0) then
       txn:set_var("txn.app", app)
       txn:set_var("txn.mode", mode)
       return

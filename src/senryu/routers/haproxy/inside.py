@@ -56,7 +56,7 @@ def _ways(settings: RouterSettings) -> str:
   http-request allow if is_plain is_serving has_dyno !is_crowded !has_too_many
   acl serves var(txn.mode) -m str serve
   http-request set-var(txn.mode) var(txn.app),field(1,:)
-  http-request set-var(txn.mode) str(held) if {{ var(txn.mode) -m str boot }} or serves !has_dyno
+  http-request set-var(txn.mode) str(held) if {{ var(txn.mode) -m str boot idle }} or serves !has_dyno
   http-request set-var(txn.mode) str(full) if has_too_many or {{ var(txn.mode) -m str held }} {{ be_conn gt {settings.held_requests} }}
   http-request lua.hold if {{ var(txn.mode) -m str held }}
 """
@@ -69,6 +69,7 @@ def _answers(error: str, maintenance: str) -> str:
         ("blank", "H81", quoted(pages.BLANK_APP)),
         ("stopped", "H14", error),
         ("crashed", "H10", error),
+        ("exhausted", "H82", quoted(pages.OUT_OF_HOURS)),
         ("late", "H20", error),
         ("lost", "H99", error),
         ("full", "H22", error),

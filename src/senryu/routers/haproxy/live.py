@@ -77,6 +77,18 @@ def busy_slots(answer: str) -> frozenset[str]:
     return frozenset(column["pxname"] for column in _statistics(answer) if column["scur"] != "0" or column["qcur"] != "0")
 
 
+def quiet_slots(statistics: str, info: str) -> dict[str, float]:
+    """For how many seconds no request of a slot began, 0 where one is under way; out of `show stat -1 2 -1` and `show info`."""
+    words = dict(line.split(": ", 1) for line in info.splitlines() if ": " in line)
+    uptime_s = float(words.get("Uptime_sec", "0"))
+    quiet = {}
+    for column in _statistics(statistics):
+        is_busy = column["scur"] != "0" or column["qcur"] not in ("", "0")
+        last_s = float(column["lastsess"] or -1)
+        quiet[column["pxname"]] = 0.0 if is_busy else uptime_s if last_s < 0 else last_s
+    return quiet
+
+
 def requests_on(answer: str, dyno_id: UUID) -> int:
     """How many requests a dyno has, queued ones too, out of `show stat <slot> 4 -1`: CSV under a `# pxname,svname,qcur,…` line."""
     for column in _statistics(answer):

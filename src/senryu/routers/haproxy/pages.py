@@ -37,6 +37,10 @@ ERROR_TEXT = text(ERROR_TITLE, "This app could not answer. If you run it, its lo
 MAINTENANCE_TEXT = text(MAINTENANCE_TITLE, "This app is being worked on and will be back. Please try again later.")
 NO_SUCH_APP = page("No such app", text("No such app", "There is no app at this address. Check how it is spelled."))
 BLANK_APP = page("Nothing here yet", text("Nothing here yet", "This app was created, and nothing was deployed to it so far."))
+OUT_OF_HOURS = page(
+    "No dyno hours left",
+    text("No dyno hours left", "This app has used up its hours of this month. It is back when the next month begins."),
+)
 BAD_REQUEST = page("Bad request", text("Bad request", "This request could not be understood."))
 BAD_API_REQUEST = '{"id":"bad_request","message":"A header or the address of this request is too long or cannot be understood."}'
 BAD_EXPECTATION = page("Expectation failed", text("Expectation failed", "Only `100-continue` can be expected here."))

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
+from time import monotonic
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 from uuid import UUID
@@ -19,13 +20,14 @@ from senryu.core.errors import PlatformError, Unavailable
 from senryu.core.route import RequestLine, Route, Router, check_challenge
 from senryu.routers.haproxy import certificate_files, certificates, changes, files
 from senryu.routers.haproxy.config import STAMP_VARIABLE
-from senryu.routers.haproxy.live import busy_slots, live_from, questions, requests_on, rows, slot_with
+from senryu.routers.haproxy.live import busy_slots, live_from, questions, quiet_slots, requests_on, rows, slot_with
 from senryu.routers.haproxy.requests import request_lines
 from senryu.routers.haproxy.runtime import ask, reload
 from senryu.routers.haproxy.settings import RouterSettings
-from senryu.routers.haproxy.slots import Live, map_text, routes_of
+from senryu.routers.haproxy.slots import Live, app_from, map_text, routes_of
 from senryu.routers.haproxy.tls import ensure_certificates, names_for
 from senryu.routers.haproxy.whole import write_whole
+from senryu.routers.haproxy.waiting import Waiting
 from senryu.routers.pem import bundle
 
 log = structlog.get_logger()
@@ -54,8 +56,12 @@ class HAProxyRouter(Router):
         self._tasks: asyncio.TaskGroup | None = None
         self._chore: asyncio.Task[None] | None = None
 
+        self._waiting = Waiting(settings.waiting_socket)
+        self._busy_at: dict[UUID, float] = {}  # when an app was last seen with a request under way
+        self._since = monotonic()
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()
+        await self._waiting.__aenter__()
         self._changed.set()
         self._chore = self._tasks.create_task(self._keep_files(), name="router:files")
         return self
@@ -65,6 +71,7 @@ class HAProxyRouter(Router):
             self._chore.cancel()
             await self._tasks.__aexit__(kind, error, trace)
         if self._unsaved:
+        await self._waiting.__aexit__()
             with contextlib.suppress(Unavailable):
                 await self._save()
 
@@ -90,6 +97,17 @@ class HAProxyRouter(Router):
         return requests_on(answer, dyno_id)
 
     def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
+    def waiting(self) -> AsyncIterator[UUID]:
+        return self._waiting.apps()
+
+    async def quiet_s(self) -> Mapping[UUID, float]:
+        """A request is known by its beginning, and while it is seen: a long one that just ended was seen at the last look."""
+        apps, statistics, info = await ask(self._settings.socket, [f"show map {self._settings.apps}", "show stat -1 2 -1", "show info"])
+        quiet, now = quiet_slots(statistics, info), monotonic()
+        found = {app_from(value).app_id: quiet.get(slot, 0.0) for slot, value in rows(apps).items()}
+        self._busy_at = {app_id: now if not found[app_id] else self._busy_at.get(app_id, self._since) for app_id in found}
+        return {app_id: min(seconds, now - self._busy_at[app_id]) for app_id, seconds in found.items()}
+
         return request_lines(self._settings.log, self._settings.run_file, after)
 
     async def put_certificate(self, host: str, pem: str) -> None:

@@ -117,6 +117,11 @@ class RouterSettings:
 
     @property
     def certificate_list(self) -> Path:
+    @property
+    def waiting_socket(self) -> Path:
+        """Where HAProxy says which sleeping apps are asked for."""
+        return self.home / "run" / "waiting.sock"
+
         """Which of `host_certificates` is served for which host (HAProxy's crt-list)."""
         return self.folder / "certificates.list"
 

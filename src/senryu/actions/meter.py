@@ -1,0 +1,49 @@
+"""Noting what runs, and for how long, in the transaction that says that it runs: what a crash keeps from one it keeps from the other."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+
+from ..core.app import App
+from ..core.clock import Clock
+from ..core.dyno import Dyno
+from ..core.errors import PlatformError
+from ..core.limits import USAGE_FOLDED_AFTER_S, USAGE_ROUND_S
+from ..core.usage import Usage, name_on_statement, ran_from
+from ..store.database import Database, Transaction
+from ..store.dyno_sizes import list_sizes
+from ..store.usage import begin_usage, end_usage, fold_usage
+
+_log = structlog.get_logger("meter")
+
+
+async def meter_dyno(tx: Transaction, app: App, dyno: Dyno, started_at: datetime | None, ended_at: datetime | None = None) -> None:
+    """Notes that a dyno runs since `started_at` (None: as its record says) and, with `ended_at`, that it ran until then. Idempotent."""
+    size = (await list_sizes(tx)).known(dyno.size)
+    began = ran_from(dyno, started_at)
+    use = Usage(
+        dyno.id, 0, app.payer, app.id, app.name, "dyno", name_on_statement(dyno), size.name, size.price_cents, size.is_pooled, began
+    )
+    await begin_usage(tx, use)
+    if ended_at is not None:
+        await end_usage(tx, dyno.id, ended_at)
+
+
+async def fold(*, db: Database, clock: Clock) -> None:
+    """Keeps what is over as sums: what a day made is a few rows then. For ever."""
+    while True:
+        try:
+            async with db.transaction() as tx:
+                folded = await fold_usage(tx, clock.now() - timedelta(seconds=USAGE_FOLDED_AFTER_S))
+        except PlatformError as problem:
+            _log.warning("usage not folded", reason=problem.message)
+            folded = 0
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            _log.exception("usage not folded")
+            folded = 0
+        await clock.sleep(1.0 if folded else USAGE_ROUND_S)

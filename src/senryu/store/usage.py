@@ -1,0 +1,122 @@
+"""What ran for how long. A row is begun and ended once, in the transaction that changes what runs: a crash neither loses nor doubles it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, distinct, insert, or_, select, update
+
+from ..core.usage import Total, Usage, bounds, summed, totals
+from .database import Transaction
+from .rows import columns, noun
+from .usage_tables import usage, usage_totals
+
+_FOLD_MAX = 5000
+_KEY = ("payer_id", "month", "app_id", "kind", "name", "size", "price_cents", "is_pooled")
+
+
+async def begin_usage(tx: Transaction, use: Usage) -> None:
+    """Notes that something runs, unless it is noted already."""
+    if (await tx.execute(select(usage.c.id).where(usage.c.id == use.id).limit(1))).scalar() is None:
+        await tx.execute(insert(usage).values(columns(use)))
+
+
+async def end_usage(tx: Transaction, id: UUID, at: datetime) -> None:
+    """Notes that it ended; nothing when that is noted."""
+    for use in await _open(tx, usage.c.id == id):
+        await _end(tx, use, at)
+
+
+async def end_app_usage(tx: Transaction, app_id: UUID, at: datetime) -> None:
+    """Nothing of an app runs any more."""
+    for use in await _open(tx, usage.c.app_id == app_id):
+        await _end(tx, use, at)
+
+
+async def open_usage(tx: Transaction, id: UUID) -> Usage | None:
+    """What is noted of something that runs."""
+    found = await _open(tx, usage.c.id == id)
+    return found[0] if found else None
+
+
+async def price_usage(tx: Transaction, size: str, at: datetime, *, price_cents: int, is_pooled: bool) -> None:
+    """Dynos of a size that run cost something else from now on."""
+    for use in await _open(tx, and_(usage.c.kind == "dyno", usage.c.size == size)):
+        if (use.price_cents, use.is_pooled) != (price_cents, is_pooled):
+            await _go_on(tx, use, at, price_cents=price_cents, is_pooled=is_pooled)
+
+
+async def pay_usage(tx: Transaction, app_id: UUID, payer_id: UUID, app_name: str, at: datetime) -> None:
+    """Somebody else pays for what runs of an app from now on."""
+    for use in await _open(tx, and_(usage.c.app_id == app_id, or_(usage.c.payer_id != payer_id, usage.c.app_name != app_name))):
+        await _go_on(tx, use, at, payer_id=payer_id, app_name=app_name)
+
+
+async def size_usage(tx: Transaction, id: UUID, size: str, at: datetime) -> None:
+    """Something that runs is of another size or plan from now on."""
+    for use in await _open(tx, usage.c.id == id):
+        await _go_on(tx, use, at, size=size)
+
+
+async def _open(tx: Transaction, where: ColumnElement[bool]) -> list[Usage]:
+    rows = (await tx.execute(select(usage).where(where, usage.c.ended_at.is_(None)))).mappings()
+    return [noun(Usage, row) for row in rows]
+
+
+async def _end(tx: Transaction, use: Usage, at: datetime) -> None:
+    this = (usage.c.id == use.id) & (usage.c.part == use.part)
+    await tx.execute(update(usage).where(this).values(ended_at=max(at, use.started_at)))
+
+
+async def _go_on(tx: Transaction, use: Usage, at: datetime, **changes: Any) -> None:
+    at = max(at, use.started_at)
+    await _end(tx, use, at)
+    await tx.execute(insert(usage).values(columns(replace(use, part=use.part + 1, started_at=at, **changes))))
+
+
+async def list_totals(tx: Transaction, month: str, now: datetime, payers: Collection[UUID] | None = None) -> list[Total]:
+    """What ran in a month so far, for these payers or all."""
+    first, following = bounds(month)
+    in_month = and_(usage.c.started_at < following, or_(usage.c.ended_at.is_(None), usage.c.ended_at > first))
+    running, folded = select(usage).where(in_month), select(usage_totals).where(usage_totals.c.month == month)
+    if payers is not None:
+        running, folded = running.where(usage.c.payer_id.in_(payers)), folded.where(usage_totals.c.payer_id.in_(payers))
+    uses = [noun(Usage, row) for row in (await tx.execute(running)).mappings()]
+    return summed([*(noun(Total, row) for row in (await tx.execute(folded)).mappings()), *totals(uses, now, [month])])
+
+
+async def list_uses(tx: Transaction, payer_id: UUID, month: str) -> list[Usage]:
+    """The times themselves, as far as they are kept one by one."""
+    first, following = bounds(month)
+    in_month = and_(usage.c.started_at < following, or_(usage.c.ended_at.is_(None), usage.c.ended_at > first))
+    query = select(usage).where(in_month, usage.c.payer_id == payer_id).order_by(usage.c.started_at)
+    return [noun(Usage, row) for row in (await tx.execute(query)).mappings()]
+
+
+async def first_month(tx: Transaction, payer_id: UUID) -> datetime | None:
+    """A moment of the first month in which anything ran for a payer."""
+    oldest = select(usage.c.started_at).where(usage.c.payer_id == payer_id).order_by(usage.c.started_at).limit(1)
+    running = (await tx.execute(oldest)).scalar()
+    folded = (await tx.execute(select(distinct(usage_totals.c.month)).where(usage_totals.c.payer_id == payer_id))).scalars().all()
+    return min([moment for moment in (running, *(bounds(month)[0] for month in folded)) if moment is not None], default=None)
+
+
+async def fold_usage(tx: Transaction, before: datetime) -> int:
+    """Adds times that ended before then to their months' totals and forgets them one by one, at most _FOLD_MAX; gives how many."""
+    over = select(usage).where(usage.c.ended_at < before).order_by(usage.c.ended_at).limit(_FOLD_MAX)
+    uses = [noun(Usage, row) for row in (await tx.execute(over)).mappings()]
+    for total in totals(uses, before):
+        this = and_(*(usage_totals.c[name] == getattr(total, name) for name in _KEY))
+        known = (await tx.execute(select(usage_totals.c.microseconds).where(this))).scalar()
+        if known is None:
+            await tx.execute(insert(usage_totals).values(columns(total)))
+        else:
+            added = {"microseconds": known + total.microseconds, "app_name": total.app_name}
+            await tx.execute(update(usage_totals).where(this).values(added))
+    for use in uses:
+        await tx.execute(delete(usage).where((usage.c.id == use.id) & (usage.c.part == use.part)))
+    return len(uses)
