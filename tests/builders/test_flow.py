@@ -59,6 +59,27 @@ async def test_a_procfile_wins_over_default_process_types_and_config_vars_are_ha
     assert built.addons == ("heroku-postgresql",)
 
 
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"Gemfile": "gem 'pg'\n"}, "Gemfile names pg"),
+        ({"requirements.txt": "flask\npsycopg2-binary==2.9\n"}, "requirements.txt names psycopg2-binary"),
+        ({"package.json": '{"dependencies": {"pg": "8"}}'}, "package.json names pg"),
+        ({"sub/requirements.txt": "psycopg"}, None),
+        ({}, None),
+    ],
+)
+async def test_manifests_that_name_a_database_client_are_noticed(bench: Bench, files: dict[str, str], reason: str | None) -> None:
+    bench.add_buildpack("go", compile='echo psycopg >"$1/requirements.txt"; echo "gem \'pg\'" >>"$1/Gemfile"')
+    assert (await bench.build({**PROCFILE, **files})).database_wanted_by == reason
+
+
+async def test_manifests_that_lead_elsewhere_are_not_followed(bench: Bench) -> None:
+    links = "ln -sfn /etc/hostname /out/manifest.Gemfile; mkfifo /out/manifest.uv.lock; mkdir /out/manifest.package.json"
+    bench.add_buildpack("go", compile=links.replace("/out", '"$SENRYU_OUT_DIR"'))
+    assert (await bench.build({**PROCFILE, "Gemfile": "gem 'pg'"})).database_wanted_by is None
+
+
 async def test_no_detectable_language_says_which_files_are_looked_for(bench: Bench) -> None:
     with pytest.raises(BuildFailed, match="No default language could be detected for this app"):
         await bench.build({"README": "x"})

@@ -268,9 +268,10 @@ class ContainerBuilder:
         if await asyncio.to_thread(work.used_bytes, run.work.cache) > limits.BUILD_CACHE_MAX_BYTES:
             await self._drop_cache(run)
             await output(f"       The build cache grew over {limits.BUILD_CACHE_MAX_BYTES // limits.GIB} GB and was emptied.\n".encode())
+        reason = await asyncio.to_thread(outcome.database_wanted_by, run.work.out, found.addons)
         run.lap("store_s")
         return Built(
-            checksum, size, found.process_types, found.buildpacks, found.title, found.config_vars, found.addons, run.timing
+            checksum, size, found.process_types, found.buildpacks, found.title, found.config_vars, found.addons, run.timing, reason
         )
 
 

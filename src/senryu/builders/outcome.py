@@ -12,6 +12,7 @@ from senryu.core import procfile
 from senryu.core.build import BuildFailed
 from senryu.core.config_var import checked_key
 from senryu.core.errors import Invalid
+from senryu.core.first_database import MANIFESTS, wanted_by
 from senryu.core.limits import BUILD_DISK_BYTES, BUILD_MEMORY_BYTES, GIB, KIB, MIB, PROCFILE_MAX_BYTES
 from senryu.core.log_line import cleaned
 
@@ -66,6 +67,12 @@ def read(out: Path, names: Sequence[str]) -> Outcome:
         buildpacks=tuple(name for name in used[:_BUILDPACKS_MAX] if name in names),
         title=title.strip()[:_TITLE_MAX_CHARS] or "App",
     )
+
+
+def database_wanted_by(out: Path, addons: Sequence[str]) -> str | None:
+    """Why the app is to have a database, by the manifests that lie in a build's `out` directory. Takes up to half a second."""
+    manifests = {name: _content(out / f"manifest.{name}", most) or b"" for name, (most, _) in MANIFESTS.items()}
+    return wanted_by(manifests, addons)
 
 
 def release_text(content: bytes | None) -> ReleaseText | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from senryu.core.build import BuildOrder
 from senryu.core.buildpack import BUILT_IN, Buildpack
 from senryu.core.errors import Invalid
+from senryu.core.first_database import MANIFEST_MAX_BYTES, MANIFESTS
 from senryu.core.limits import KIB, PROCFILE_MAX_BYTES, SLUG_UNPACKED_MAX_BYTES, SLUG_UNPACKED_MAX_FILES, SOURCE_MAX_BYTES
 
 _ARCHIVE = re.compile(r"\.(?:tgz|tar\.gz|tar|zip)$", re.IGNORECASE)
@@ -68,6 +69,8 @@ def environment(order: BuildOrder) -> dict[str, str]:
         "SENRYU_UNPACKED_MAX_BYTES": str(SLUG_UNPACKED_MAX_BYTES),
         "SENRYU_FILES_MAX": str(SLUG_UNPACKED_MAX_FILES),
         "SENRYU_PROCFILE_MAX_BYTES": str(PROCFILE_MAX_BYTES + 1),
+        "SENRYU_MANIFESTS": " ".join(MANIFESTS),
+        "SENRYU_MANIFEST_MAX_BYTES": str(MANIFEST_MAX_BYTES),
     }
     version = order.source.version or ""
     if re.fullmatch(r"[\x20-\x7e]{1,200}", version):

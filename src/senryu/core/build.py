@@ -60,7 +60,8 @@ class BuildOrder:
 class Built:
     """What came out. `process_types` are the Procfile's, over the buildpack's defaults.
 
-    `config_vars` and `addons` are what `bin/release` asks for on a first deploy; `timing` how many seconds its steps took, by name.
+    `config_vars` and `addons` are what `bin/release` asks for on a first deploy; `timing` how many seconds its steps took, by name;
+    `database_wanted_by` why a first deploy is to have a database (core.first_database).
     """
 
     checksum: str
@@ -71,6 +72,7 @@ class Built:
     config_vars: Mapping[str, str]
     addons: tuple[str, ...] = ()
     timing: Mapping[str, float] = field(default_factory=dict)
+    database_wanted_by: str | None = None
 
 
 class BuildFailed(Invalid):

@@ -22,7 +22,7 @@ ATTACHMENT = "DATABASE"
 _PARSED_MAX_BYTES = 256 * KIB  # what goes through a parser
 _TOML_MAX_BYTES = 64 * KIB
 _LINE_DOTS_MAX, _KEY_DOTS_MAX = 200, 20
-_LOCK_MAX_BYTES = 8 * MIB  # what is searched line by line
+MANIFEST_MAX_BYTES = 8 * MIB  # what is searched line by line
 _PYTHON = re.compile(r"^(?:psycopg.*|asyncpg|pg8000)\Z")
 _REQUIREMENT = re.compile(r"[ \t]*([A-Za-z0-9][A-Za-z0-9._-]{0,100})")
 _LOCKED = re.compile(rb'^name = "([A-Za-z0-9][A-Za-z0-9._-]{0,100})"[ \t]*\r?$', re.MULTILINE)
@@ -105,13 +105,13 @@ def _gemfile_lock(content: bytes) -> str | None:
 
 # In the order in which they are asked; what is larger than the bound is cut off there.
 MANIFESTS: Mapping[str, tuple[int, Callable[[bytes], str | None]]] = {
-    "Gemfile.lock": (_LOCK_MAX_BYTES, _gemfile_lock),
+    "Gemfile.lock": (MANIFEST_MAX_BYTES, _gemfile_lock),
     "Gemfile": (_PARSED_MAX_BYTES, _gemfile),
     "requirements.txt": (_PARSED_MAX_BYTES, _requirements_txt),
     "pyproject.toml": (_PARSED_MAX_BYTES, _pyproject),
     "Pipfile": (_PARSED_MAX_BYTES, _pipfile),
-    "poetry.lock": (_LOCK_MAX_BYTES, _locked),
-    "uv.lock": (_LOCK_MAX_BYTES, _locked),
+    "poetry.lock": (MANIFEST_MAX_BYTES, _locked),
+    "uv.lock": (MANIFEST_MAX_BYTES, _locked),
     "package.json": (_PARSED_MAX_BYTES, _package_json),
 }
 

@@ -138,6 +138,16 @@ run_buildpack() {
   printf '%s\n' "${NAMES[number]}" >>"$OUT/used"
 }
 
+# Files that may name a database client: senryud looks at them once the build is done. What compiles may write others; those it does not see.
+keep_manifests() {
+  local name
+  for name in $SENRYU_MANIFESTS; do
+    if [ -f "$APP/$name" ] && [ ! -L "$APP/$name" ]; then
+      head --bytes="$SENRYU_MANIFEST_MAX_BYTES" "$APP/$name" >"$OUT/manifest.$name"
+    fi
+  done
+}
+
 # The same rules as .gitignore, so git applies them. Source: https://devcenter.heroku.com/articles/slug-compiler#ignoring-files
 drop_ignored() {
   [ -f "$APP/.slugignore" ] || return 0
@@ -166,6 +176,7 @@ main() {
   unpack_source
   drop_ignored
   choose
+  keep_manifests
   for number in "${CHOSEN[@]}"; do run_buildpack "$number"; done
   [ ! -f "$APP/Procfile" ] || head --bytes="$SENRYU_PROCFILE_MAX_BYTES" "$APP/Procfile" >"$OUT/Procfile"
   printf '\001discover\n'
