@@ -166,7 +166,7 @@ def test_a_dyno_that_does_not_start_is_told(platform: Platform) -> None:
     ("words", "path", "command"),
     [
         (["ps:exec", "-a", "myapp"], "web.1", "bash"),
-        (["ps:exec", "-a", "myapp", "-d", "worker.2", "--", "ls", "-la"], "worker.2", "ls -la"),
+        (["ps:exec", "-a", "myapp", "-d", "worker.2"], "worker.2", "bash"),
         (["run:inside", "-a", "myapp", "web.3", "ls", "-la"], "web.3", "ls -la"),
     ],
 )
@@ -176,9 +176,10 @@ def test_a_command_runs_inside_a_dyno(words: list[str], path: str, command: str,
     assert platform.api.asked(f"POST /apps/myapp/dynos/{path}")[0].json["command"] == command
 
 
-def test_a_command_inside_a_dyno_tells_its_own_exit_status(platform: Platform) -> None:
+@pytest.mark.parametrize("words", [["ps:exec", "-d", "web.1", "--"], ["ps:exec", "-x", "-d", "web.1", "--"], ["run:inside", "-x", "web.1"]])
+def test_a_command_inside_a_dyno_tells_its_own_exit_status(words: list[str], platform: Platform) -> None:
     with platform.dyno(marked("echo inside; exit 6 # why"), "framed", "/apps/myapp/dynos/web.1"):
-        done = run("ps:exec", "-x", "-a", "myapp", "-d", "web.1", "--", "thing")
+        done = run(words[0], "-a", "myapp", *words[1:], "thing")
     assert (done.returncode, done.stdout) == (6, b"inside\n")
     assert platform.api.asked("POST /apps/myapp/dynos/web.1")[0].json["command"] == marked("thing")
 

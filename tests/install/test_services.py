@@ -51,6 +51,11 @@ def test_only_the_router_may_bind_low_ports_and_only_when_it_must(chosen: Settin
     assert "--ambient-caps=+net_bind_service" in run_script(router, chosen.home)
 
 
+def test_the_router_alone_comes_before_other_work(chosen: Settings) -> None:
+    first = {service.name for service in services(chosen) if "nice -n -10 setpriv" in run_script(service, chosen.home)}
+    assert first == {"router"} == {service.name for service in services(chosen) if "\nNice=-10\n" in unit(service, chosen)}
+
+
 def test_a_restart_of_the_agent_leaves_dynos_alone(chosen: Settings) -> None:
     [agent] = [service for service in services(chosen) if service.name == "agent"]
     assert "KillMode=process" in unit(agent, chosen)

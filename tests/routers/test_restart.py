@@ -104,6 +104,29 @@ async def test_a_router_of_another_version_is_replaced_with_its_routes(dynos: Dy
         assert set(seen) == {"200"} and not set(rig.worker_ids()) <= set(before)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_kept_connection_of_a_replaced_haproxy_has_its_next_request_answered(haproxy: Started, dynos: Dynos, method: str) -> None:
+    rig, router = haproxy
+    await router.apply(app := route(await dynos(answer())))
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.settings.port)
+    request = f"{method} / HTTP/1.1\r\nHost: {app.hosts[0]}\r\nContent-Length: 0\r\n\r\n".encode()
+    writer.write(request)
+    assert (await reader.readuntil(b"hello world\n")).startswith(b"HTTP/1.1 200")
+    await asyncio.sleep(0.5)  # written by then
+    before = rig.worker_ids()
+    assert rig.process is not None
+    rig.process.send_signal(signal.SIGUSR2)
+
+    async def is_replaced() -> bool:
+        return not set(rig.worker_ids()) <= set(before) and "Proxy outside stopped" in rig.settings.log.read_text()
+
+    await until(is_replaced)
+    writer.write(request)
+    said = await reader.read()
+    writer.close()
+    assert said.startswith(b"HTTP/1.1 200") and b"connection: close" in said.lower(), said
+
+
 async def test_haproxy_killed_at_once_after_a_change_comes_back_with_it(haproxy: Started, dynos: Dynos) -> None:
     rig, router = haproxy
     first, second = await dynos(answer(b"first")), await dynos(answer(b"second"))

@@ -89,8 +89,8 @@ def test_exec_runs_inside_the_running_dyno(shared_app: App) -> None:
     ).stdout
     assert said.startswith("web.1\n")
     assert "python app.py" in said
-    shown = shared_app.senryu("ps:exec", "-d", "web.1", "--exit-code", "--", "test", "-e", "/tmp/been-here")
-    assert shown.returncode == 0
+    for words, status in ((("test", "-e", "/tmp/been-here"), 0), (("test", "-e", "/tmp/nobody"), 1), (("exit 3",), 3)):
+        assert shared_app.senryu("ps:exec", "-d", "web.1", "--", *words, check=False).returncode == status, words
     with TerminalSession([PROGRAM, "ps:exec", "-a", shared_app.name], shared_app.owner.environment) as terminal:
         terminal.await_text("$ ")
         terminal.type("echo in $DYNO; exit\r")

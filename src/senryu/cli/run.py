@@ -48,7 +48,8 @@ def _run(typed: Typed) -> int:
 
 def _exec(typed: Typed) -> int:
     dyno = typed.text("dyno") or "web.1"
-    return _attached(typed, app_for(typed), ("dynos", dyno), command_line(typed.args) if typed.args else "bash", {})
+    command = command_line(typed.args) if typed.args else "bash"
+    return _attached(typed, app_for(typed), ("dynos", dyno), command, {}, tells=bool(typed.args))  # as SSH does, which it is at Heroku
 
 
 def _inside(typed: Typed) -> int:
@@ -57,8 +58,9 @@ def _inside(typed: Typed) -> int:
     return _attached(typed, app_for(typed), ("dynos", typed.args[0]), command_line(typed.args[1:]), {})
 
 
-def _attached(typed: Typed, app: str, path: tuple[str, ...], command: str, extra: dict[str, Any]) -> int:
-    """Starts the command, attaches, and gives its exit status if that was asked for (else 0)."""
+def _attached(typed: Typed, app: str, path: tuple[str, ...], command: str, extra: dict[str, Any], *, tells: bool = False) -> int:
+    """Starts the command, attaches, and gives its exit status if it `tells` it or was asked to (else 0)."""
+    tells = tells or typed.on("exit-code")
     is_terminal = terminal.is_terminal() and not typed.on("no-tty")
     body: dict[str, Any] = {"attach": True, "env": environment(typed.texts("env"), is_terminal), **extra}
     if not is_terminal:
@@ -67,7 +69,7 @@ def _attached(typed: Typed, app: str, path: tuple[str, ...], command: str, extra
         authority = api.certificate_authority()
         # A platform without a certificate authority of its own is not ours, and knows no `exit_code`;
         # and inside a dyno it would be the dyno's.
-        is_marked = typed.on("exit-code") and (authority is None or len(path) > 1)
+        is_marked = tells and (authority is None or len(path) > 1)
         body["command"] = exit_status.marked(command) if is_marked else command
         with Progress(f"Running {command} on {hexagon(app)}") as progress:
             dyno = api.post(path_of("apps", app, *path), body)
@@ -78,7 +80,7 @@ def _attached(typed: Typed, app: str, path: tuple[str, ...], command: str, extra
         output = exit_status.Output(is_marked=is_marked, drops_cr=not is_terminal and not is_framed)
         stream = rendezvous.Stream(sock, is_terminal=is_terminal, is_framed=is_framed, on_output=output)
         _copy(stream, first, app, dyno)
-        if not typed.on("exit-code"):
+        if not tells:
             return 0
         return output.status if output.status is not None else exit_status.reported(api, app, dyno["name"])
 

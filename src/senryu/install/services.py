@@ -12,13 +12,16 @@ from ..config import SETTINGS, WITH_PASSWORDS, Settings
 # which readers pass over, moves the descriptor to the end before.
 _AT_THE_END = ("/bin/sh", "-c", 'echo && exec "$@"', "router")
 
+# All visitors wait for this one process, which never works long at a time; decisions/0091.
+_ROUTER_FIRST = -10
+
 USER = "senryu"
 ROUTER_USER = "senryu-router"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One supervised process. `stdout` is a file that its output is added to."""
+    """One supervised process. `stdout` is a file that its output is added to, `niceness` as of nice(1)."""
 
     name: str
     what: str
@@ -27,6 +30,7 @@ class Service:
     stdout: Path | None = None
     capabilities: tuple[str, ...] = ()
     keeps_children: bool = False
+    niceness: int = 0
 
 
 def flags(settings: Settings) -> tuple[str, ...]:
@@ -69,6 +73,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
             ROUTER_USER,
             stdout=home / "router" / "requests.log",
             capabilities=("net_bind_service",) if needs_low_port else (),
+            niceness=_ROUTER_FIRST,
         ),
         Service("senryud", "Senryu platform: API, git, supervision", (program("senryud"), *ours, "serve"), USER),
     )

@@ -31,6 +31,8 @@ def unit(service: Service, settings: Settings) -> str:
     group, umask = ("root", "0022") if service.user == "root" else (USER, "0007")
     lines += ["[Service]", "Type=exec", f"User={service.user}", f"Group={group}", f"UMask={umask}"]
     lines.append(f"ExecStart={_quoted(service.argv)}")
+    if service.niceness:
+        lines.append(f"Nice={service.niceness}")
     if service.stdout is not None:
         lines.append(f"StandardOutput=append:{service.stdout}")
     if service.name == "router":

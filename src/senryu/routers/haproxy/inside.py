@@ -47,10 +47,14 @@ def _body(file: object, built_in: str) -> str:
 
 
 def _ways(settings: RouterSettings) -> str:
-    """A plain request for an app that serves goes on at once; all others have rules to pass."""
+    """A plain request for an app that serves goes on at once; all others have rules to pass.
+
+    A process that was replaced says of every backend that it has no server, and yet sends them what comes over its last connections.
+    """
     return f"""  acl is_plain var(txn.plain) -m found
   acl is_serving var(txn.app) -m beg serve:
   acl has_dyno nbsrv gt 0
+  acl has_dyno stopping
   acl is_crowded avg_queue gt {limits.BACKLOG_PER_DYNO}
   acl has_too_many be_conn gt {settings.app_connections}
   http-request allow if is_plain is_serving has_dyno !is_crowded !has_too_many

@@ -40,6 +40,7 @@ def frontend(settings: RouterSettings) -> str:
     )
     return (
         f"frontend outside from anything\n{binds}"
+        "  option idle-close-on-response\n"  # a replaced process waits for a connection's next request: it may be on its way
         "  log stdout len 65535 format raw local0 info\n"
         f"  log-format '{LOG_FORMAT}'\n"
         f"{_plain(settings)}{_others(settings)}"
