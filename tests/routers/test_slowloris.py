@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
+import httpx
 import pytest
 
 from senryu.core.limits import MIB
 
 from .conftest import Dynos
-from .rig import Rig, answer, route, running_haproxy
+from .rig import Rig, answer, route, running_haproxy, until
 
 pytestmark = pytest.mark.system
 SLOW = 1000
@@ -65,6 +67,31 @@ async def test_headers_that_trickle_in_hold_nobody_up_and_are_cut(dynos: Dynos) 
         assert time.monotonic() - begun >= HEADER_TIMEOUT_S
         assert len(victim.heads) == QUICK_ASKS, "none of the slow ones reached the dyno"
         assert used < SLOW * MEMORY_PER_SLOW_BYTES / 10
+
+
+async def test_one_address_cannot_hold_all_connections(dynos: Dynos) -> None:
+    async with running_haproxy(source_connections=50, header_timeout_s=20.0) as (rig, router):
+        await router.apply(app := route(await dynos(answer())))
+        head = f"GET / HTTP/1.1\r\nHost: {app.hosts[0]}\r\n".encode()
+        held = [await _connected(rig, head) for _ in range(50)]
+        with contextlib.suppress(ConnectionError):
+            reader, _ = await _connected(rig, head)
+            assert await reader.read() == b"", "closed without a word"
+        other, ask = await asyncio.open_connection("127.0.0.1", rig.settings.port, local_addr=("127.0.0.2", 0))
+        ask.write(head + b"Connection: close\r\n\r\n")
+        assert (await other.read()).startswith(b"HTTP/1.1 200 ")
+        for _, slow in held[:10]:
+            slow.write(b"\r\n")
+        assert [await reader.read(12) for reader, _ in held[:10]] == [b"HTTP/1.1 200"] * 10
+        for _, slow in held:
+            slow.transport.abort()
+
+        async def may_come_again() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return (await rig.get(app.hosts[0])).status_code == 200
+            return False
+
+        await until(may_come_again)
 
 
 async def test_bodies_that_trickle_in_hold_nobody_up(dynos: Dynos) -> None:

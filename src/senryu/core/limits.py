@@ -119,6 +119,7 @@ REQUEST_HEADERS_MAX = 1000
 RESPONSE_COOKIE_MAX_BYTES = 8192
 RESPONSE_STATUS_LINE_MAX_BYTES = 8192
 CONNECTIONS_PER_APP_MAX = 4096  # ours, Heroku's is not told: half of what the router takes
+CONNECTIONS_PER_SOURCE_MAX = 2048  # ours: open at once from one address, a quarter of what the router takes
 HELD_REQUESTS_PER_APP_MAX = 1000  # ours: waiting for a first dyno
 PLATFORM_RESTART_S = 30.0  # requests to the platform wait this long for it to come back
 PLATFORM_RESPONSE_TIMEOUT_S = 3600.0  # a push or a log tail may be silent for long

@@ -40,6 +40,10 @@ def frontend(settings: RouterSettings) -> str:
     )
     return (
         f"frontend outside from anything\n{binds}"
+        # Whoever holds connections open without end (slowloris) leaves most of them to others. One proxy in front of us may be one source.
+        "  stick-table type ipv6 size 100k expire 1m store conn_cur\n"
+        "  tcp-request connection track-sc0 src\n"
+        f"  tcp-request connection reject if {{ sc0_conn_cur gt {settings.source_connections} }}\n"
         "  option idle-close-on-response\n"  # a replaced process waits for a connection's next request: it may be on its way
         "  log stdout len 65535 format raw local0 info\n"
         f"  log-format '{LOG_FORMAT}'\n"

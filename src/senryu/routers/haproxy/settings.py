@@ -19,9 +19,10 @@ class RouterSettings:
     """One router's settings; times are seconds.
 
     `home` is the platform's home; `listen` are IP addresses both ports are bound on; `slots` is how many apps fit before the
-    configuration must grow; `dyno_requests` is how many requests one dyno works on at once, the others queue; `app_connections` is
-    how many requests of one app may be under way, `held_requests` how many of them before it has a dyno (H22 above);
-    `forced_close_s` is how long a router that is replaced lets its connections go on (H24 then).
+    configuration must grow; `source_connections` is how many of all `max_connections` one address may hold; `dyno_requests` is how
+    many requests one dyno works on at once, the others queue; `app_connections` is how many requests of one app may be under way,
+    `held_requests` how many of them before it has a dyno (H22 above); `forced_close_s` is how long a router that is replaced lets its
+    connections go on (H24 then).
     Raises Invalid for a home whose path HAProxy or the kernel could not take.
     """
 
@@ -32,6 +33,7 @@ class RouterSettings:
     listen: tuple[str, ...] = LOOPBACK
     slots: int = 128
     max_connections: int = 8192
+    source_connections: int = limits.CONNECTIONS_PER_SOURCE_MAX
     dyno_requests: int = limits.REQUESTS_PER_DYNO
     app_connections: int = limits.CONNECTIONS_PER_APP_MAX
     held_requests: int = limits.HELD_REQUESTS_PER_APP_MAX
