@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .actions.transfers import Transfers
+from .actions.partners import Making, Offered
 from .config import Settings
 from .core.add_on import Suppliers
 from .core.address import Resolver
@@ -14,13 +15,32 @@ from .core.clock import Clock
 from .core.database import Databases
 from .core.dyno import Engine, OutputReader
 from .core.formation import Supervision
+from .core.key_value_store import KeyValueStores
 from .core.log_drain import Draining
 from .core.log_line import LogReader, LogWriter
+from .core.partner import Described, Manifest
 from .core.route import Router
 from .core.slug import BlobStore
 from .core.source import Repositories
 from .store.database import Database
 from .store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Partners:
+    """Services of others: `offered` are all services there are, `make` a supplier of one by its manifest and OAuth client."""
+
+    offered: Offered
+    make: Making
+
+    def manifests(self) -> list[Manifest]:
+        """Of those registered."""
+        return [each.manifest for each in self.offered.values() if isinstance(each, Described)]
+
+    def manifest(self, name: str) -> Manifest | None:
+        """Of the service of that name, None for one of the platform's own."""
+        found = self.offered.get(name)
+        return found.manifest if isinstance(found, Described) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +67,6 @@ class Platform:
     clock: Clock
     suppliers: Suppliers = field(default_factory=dict)
     databases: Databases | None = None
+    stores: KeyValueStores | None = None
+    partners: Partners | None = None
     transfers: Transfers | None = None

@@ -25,15 +25,15 @@ from .actions.destroy import clear_all_away
 from .actions.keep_backups import keep_backups
 from .actions.keep_certificates import CertificateLoop
 from .actions.keep_databases import DatabaseLoop
+from .actions.keep_quotas import keep_all_quotas
 from .actions.meter import fold
-from .actions.provision import finish_add_ons
 from .actions.push import authorize_push, push
 from .actions.recover import recover
 from .actions.retain import retain
 from .actions.run_jobs import keep_schedule
+from .actions.sleep import Sleeping, have_apps_sleep, wake_apps
 from .actions.supervise import Supervisor
 from .actions.transfers import Transfers
-from .actions.sleep import Sleeping, have_apps_sleep, wake_apps
 from .api.front_door import front_door, open_terminals
 from .api.parts import clearing, deploying, releasing, waking
 from .api.rendezvous import Rendezvous
@@ -45,7 +45,6 @@ from .core.add_on import Suppliers
 from .core.clock import Clock
 from .core.codes import router_line
 from .core.errors import NotFound, PlatformError
-from .core.limits import ADD_ONS_ROUND_S
 from .core.log_drain import LogDrain
 from .engines.container import ContainerArchivePrograms, ContainerEngine
 from .git.door import GitDoor
@@ -58,14 +57,15 @@ from .logs.intake import Intake
 from .logs.streams import FileStreams
 from .platform import Platform
 from .poster import JudgedPoster
-from .providers.postgres import GivenServer, OwnServer, PostgresDatabases, PostgresMoving, PostgresSupplier
-from .providers.scheduler import SchedulerSupplier
+from .providers.postgres import PostgresDatabases, PostgresMoving
+from .providers.redis import RedisSupplier
 from .resolver import SystemResolver
 from .routers.haproxy import HAProxyRouter
 from .store.apps import find_app
 from .store.database import Database
 from .store.log_drains import list_log_drains
 from .store.vault import Vault, vault_at
+from .supply import look_after_add_ons, own_suppliers, postgres_server, registered_partners
 from .words import Words
 
 _CERTIFICATE_LOOK_S = 3600.0
@@ -148,7 +148,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         certificates = CertificateLoop(
             db=db, vault=vault, router=router, authority=_authority(settings), log_writer=logs, clock=clock
         )
-        suppliers = _suppliers(settings, engine)
+        suppliers = own_suppliers(settings, engine)
         platform = Platform(
             settings=settings,
             db=db,
@@ -169,12 +169,15 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             supervision=supervisor,
             clock=clock,
             suppliers=suppliers,
-            databases=PostgresDatabases(_postgres(settings, engine)),
+            databases=PostgresDatabases(postgres_server(settings, engine)),
+            stores=RedisSupplier(engine),
+            partners=await registered_partners(settings, db, vault, resolver, clock, suppliers),
             transfers=_transfers(settings, db, vault, blobs, supervisor, suppliers, engine, clock),
         )
         db.on_news = (await house.enter_async_context(_deliveries(platform))).wake
         _undertake_chores(platform, supervisor, builder)
         supervisor.undertake("certificates", certificates.run())
+        supervisor.undertake("quotas", keep_all_quotas(server=engine, router=router, clock=clock))
         yield platform
 
 
@@ -234,11 +237,6 @@ def _supervisor(
     )
 
 
-def _postgres(settings: Settings, engine: ContainerEngine) -> GivenServer | OwnServer:
-    given = settings.postgres_admin_url
-    return GivenServer(given) if given else OwnServer(engine)
-
-
 def _transfers(
     settings: Settings,
     db: Database,
@@ -249,31 +247,20 @@ def _transfers(
     engine: ContainerEngine,
     clock: Clock,
 ) -> Transfers:
-    movables = {"heroku-postgresql": PostgresMoving(_postgres(settings, engine))}
+    movables = {"heroku-postgresql": PostgresMoving(postgres_server(settings, engine))}
     programs = ContainerArchivePrograms(settings.home)
     return Transfers(db, vault, clock, blobs, supervision, suppliers, programs, movables)
-
-
-def _suppliers(settings: Settings, engine: ContainerEngine) -> Suppliers:
-    postgres = PostgresSupplier(_postgres(settings, engine))
-    scheduler = SchedulerSupplier()
-    return {postgres.service.name: postgres, scheduler.service.name: scheduler}
-
-
-async def _finish_add_ons(platform: Platform) -> None:
-    while True:
-        try:
-            await finish_add_ons(suppliers=platform.suppliers, **releasing(platform))
-        except Exception:
-            _log.exception("add-ons could not be looked after")
-        await platform.clock.sleep(ADD_ONS_ROUND_S)
 
 
 def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: ContainerBuilder) -> None:
     kept = retain(db=platform.db, vault=platform.vault, blobs=platform.blobs, streams=platform.streams, clock=platform.clock)
     supervisor.undertake("retain", kept)
+    sleeping = Sleeping(**waking(platform), router=platform.router)
+    supervisor.undertake("sleep", have_apps_sleep(**sleeping))
+    supervisor.undertake("wake", wake_apps(**sleeping))
+    supervisor.undertake("fold-usage", fold(db=platform.db, clock=platform.clock))
     supervisor.undertake("clear-builds", builder.clear_away())
-    supervisor.undertake("add-ons", _finish_add_ons(platform))
+    supervisor.undertake("add-ons", look_after_add_ons(platform))
     if platform.databases is not None:
         kept_databases = DatabaseLoop(databases=platform.databases, suppliers=platform.suppliers, **releasing(platform))
         supervisor.undertake("databases", kept_databases.run())
@@ -283,10 +270,6 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
 
 
-    sleeping = Sleeping(**waking(platform), router=platform.router)
-    supervisor.undertake("sleep", have_apps_sleep(**sleeping))
-    supervisor.undertake("wake", wake_apps(**sleeping))
-    supervisor.undertake("fold-usage", fold(db=platform.db, clock=platform.clock))
 def git_door(platform: Platform) -> GitDoor:
     """The side door: pushes come in as the actions `authorize_push` and `push`."""
 

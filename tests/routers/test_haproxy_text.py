@@ -178,7 +178,8 @@ def test_start_files_written_twice_change_nothing(tmp_path: Path) -> None:
 
 def test_a_certificate_is_made_anew_for_a_new_name_or_when_it_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = tls.names_for("localhost", ["b.localhost", "a.localhost", "c.example.com", "*.localhost"])
-    assert names == ("localhost", "*.localhost", "api.localhost", "git.localhost", "dashboard.localhost", "a.localhost", "b.localhost")
+    ours = [f"{name}.localhost" for name in ("api", "git", "dashboard", "objects")]
+    assert names == ("localhost", "*.localhost", *ours, "a.localhost", "b.localhost")
     assert tls.ensure_certificates(tmp_path, names)
     assert not tls.ensure_certificates(tmp_path, names)
     assert tls.ensure_certificates(tmp_path, (*names, "new.localhost"))

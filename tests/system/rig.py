@@ -253,11 +253,12 @@ def _make_users() -> None:
 
 
 def _make_data_user() -> None:
-    try:
-        pwd.getpwnam("senryu-data")
-    except KeyError:
-        command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-        subprocess.run([*command, "--shell", "/usr/sbin/nologin", "senryu-data"], check=True, timeout=30)
+    for user in ("senryu-data", "senryu-objects"):
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+            subprocess.run([*command, "--shell", "/usr/sbin/nologin", user], check=True, timeout=30)
 
 
 def _senryu_may_read(path: Path) -> bool:

@@ -19,6 +19,7 @@ from . import boot, cleanup, forwarding, home, lot, mounts, network
 from .data import Data
 from .disk import Disks
 from .dynos import Dynos
+from .front import Front
 from .home import Home
 from .launch import Site
 from .request_log import keep_bounded
@@ -37,7 +38,8 @@ def run(argv: Sequence[str] | None) -> int:
         if arguments.cleanup:
             cleanup.clean(place, arguments.user)
             return 0
-        _run_agent(place, arguments.user)
+        front = Front(arguments.objects_host, tuple(arguments.router_port), arguments.router_address)
+        _run_agent(place, arguments.user, front if front.objects_host and front.ports else None)
     except PlatformError as error:
         print(f"senryu-agent: {error.message}", file=sys.stderr)
         return 1
@@ -48,11 +50,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="senryu-agent", description="Runs dynos for senryud. Needs root.")
     parser.add_argument("--home", required=True, help="SENRYU_HOME")
     parser.add_argument("--user", required=True, help="the user senryud runs as")
+    parser.add_argument("--objects-host", default="", help="host name of object storage; without one there is none")
+    parser.add_argument("--router-port", action="append", type=int, default=[], help="a port of the router; may be given again")
+    parser.add_argument("--router-address", default="", help="the address it listens on; none: the loopback")
     parser.add_argument("--cleanup", action="store_true", help="end all dynos of this home and remove all that was made outside it")
     return parser
 
 
-def _run_agent(place: Home, user: str) -> None:
+def _run_agent(place: Home, user: str, front: Front | None) -> None:
     mounts.private_mounts()
     mounts.adopt_orphans()
     home.prepare(place)
@@ -64,8 +69,8 @@ def _run_agent(place: Home, user: str) -> None:
         for directory in (place.slugs, place.runtime):
             boot.forget_earlier_boots(directory)
         network.prepare(our_lot)
-        site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks())
-        asyncio.run(_serve(site, Data(place, our_lot, user)))
+        site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks(), front)
+        asyncio.run(_serve(site, Data(place, our_lot, user, front)))
     finally:
         os.close(lock)
 

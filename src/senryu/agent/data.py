@@ -51,7 +51,7 @@ class Program(Protocol[Serving]):
 
 def _objects(home: Home, lot: Lot, user: str, front: Front | None) -> objects.Program | None:
     """None for an agent that was not told where the router is: object storage is reached by that alone."""
-    return objects.Program(objects.Place(_objects_root(home), user, lot, front)) if front else None
+    return objects.Program(objects.Place(_objects_root(home), user, lot.gateway, front)) if front else None
 
 
 def _objects_root(home: Home) -> Path:
@@ -71,7 +71,7 @@ class Data:
     """Runs data servers. What was asked for once runs until the home is cleaned up."""
 
     def __init__(self, home: Home, lot: Lot, user: str, front: Front | None = None) -> None:
-        self._lot, self._wanted = lot, _wanted(home)
+        self._lot, self._front, self._wanted = lot, front, _wanted(home)
         self.postgres = _postgres(home, lot, user)
         self._shared: dict[Kind, Program[DataServer]] = {"postgres": postgres.Program(self.postgres)}
         self._objects = _objects(home, lot, user, front)
@@ -91,7 +91,10 @@ class Data:
         async with self._alone[kind]:
             server = await asyncio.to_thread(program.run)
             if kind not in self._open:
-                await asyncio.to_thread(network.open_service, self._lot, program.port)
+                if kind == "objects" and self._front is not None:
+                    await asyncio.to_thread(network.lead_to_router, self._lot, self._front)
+                else:
+                    await asyncio.to_thread(network.open_service, self._lot, program.port)
                 self._wanted.mkdir(mode=0o700, exist_ok=True)
                 (self._wanted / kind).touch()
                 self._open.add(kind)

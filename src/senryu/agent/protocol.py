@@ -6,14 +6,18 @@ A message is a length (4 bytes, network order) and MessagePack; open files trave
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 
+from senryu.core.archive import DatabaseAddress
 from senryu.core.data_server import DataServer, Kind
 from senryu.core.dyno import DynoOrder, ObservedDyno
 from senryu.core.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError, Unavailable
+from senryu.core.key_value_store import StoreOrder, StoreServer
+from senryu.core.object_store import BucketOrder, BucketUse
 
 REQUEST_MAX_BYTES = 2 * 1024 * 1024
 ANSWER_MAX_BYTES = 16 * 1024 * 1024
@@ -96,7 +100,94 @@ class RunData(_Request, tag="run_data"):
     kind: Kind
 
 
-Request: TypeAlias = RunData | Start | Signal | Remove | ListDynos | Watch | Attach | AwaitEnd | RunInside | OpenOutput | ImportStack
+class RunStore(_Request, tag="run_store"):
+    """StoreServers.run_store; answered by `ServesStore`."""
+
+    order: StoreOrder
+
+
+class RemoveStore(_Request, tag="remove_store"):
+    """StoreServers.remove_store."""
+
+    id: UUID
+
+
+class MakeBucket(_Request, tag="make_bucket"):
+    """ObjectServer.make_bucket."""
+
+    order: BucketOrder
+
+
+class LimitBucket(_Request, tag="limit_bucket"):
+    """ObjectServer.limit_bucket."""
+
+    bucket: str
+    quota_bytes: int
+
+
+class RemoveBucket(_Request, tag="remove_bucket"):
+    """ObjectServer.remove_bucket."""
+
+    bucket: str
+
+
+class ListBuckets(_Request, tag="list_buckets"):
+    """ObjectServer.bucket_uses; answered by `Buckets`."""
+
+
+class RunArchiveProgram(_Request, tag="run_archive_program"):
+    """pg_dump or pg_restore, see core.archive. `Opened` brings stdin, stdout and stderr; closing the connection ends the program."""
+
+    program: Literal["dump", "entries", "restore"]
+    database: DatabaseAddress | None = None
+    extensions: list[str] | None = None
+    entries: str = ""
+    clean: bool = False
+
+
+class KeepHistory(_Request, tag="keep_history"):
+    """History.keep."""
+
+    days: int
+
+
+class Rewind(_Request, tag="rewind"):
+    """History.rewind; answered by `Serves`."""
+
+    id: UUID
+    at: datetime
+    database: str
+
+
+class ForgetRewound(_Request, tag="forget_rewound"):
+    """History.forget."""
+
+    id: UUID
+
+
+Request: TypeAlias = (
+    Start
+    | Signal
+    | Remove
+    | ListDynos
+    | Watch
+    | Attach
+    | AwaitEnd
+    | RunInside
+    | OpenOutput
+    | ImportStack
+    | RunData
+    | RunStore
+    | RemoveStore
+    | MakeBucket
+    | LimitBucket
+    | RemoveBucket
+    | ListBuckets
+    | RunArchiveProgram
+    | KeepHistory
+    | Rewind
+    | ForgetRewound
+)
 
 
 class _Answer(msgspec.Struct, forbid_unknown_fields=True, tag_field="is"):
@@ -139,13 +230,25 @@ class Serves(_Answer, tag="serves"):
     server: DataServer
 
 
+class ServesStore(_Answer, tag="serves_store"):
+    """Where a key-value store is."""
+
+    server: StoreServer
+
+
+class Buckets(_Answer, tag="buckets"):
+    """What buckets there are and what they hold."""
+
+    uses: list[BucketUse]
+
+
 class Exited(_Answer, tag="exited"):
     """The dyno or command ended with `status`, as a shell gives it."""
 
     status: int
 
 
-Answer: TypeAlias = Done | Failed | Dynos | Changed | Opened | Exited | Serves
+Answer: TypeAlias = Done | Failed | Dynos | Changed | Opened | Exited | Serves | ServesStore | Buckets
 
 _ERRORS: dict[str, type[PlatformError]] = {
     "invalid": Invalid,

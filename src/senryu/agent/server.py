@@ -10,15 +10,18 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
+from senryu.core.data_server import DataServer
 from senryu.core.errors import Invalid, NotFound, PlatformError, Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
+from senryu.core.object_store import check_bucket, check_order
 
-from . import inside, protocol, stack_import
+from . import archive_programs, inside, protocol, stack_import, stores
 from .data import Data
 from .dyno import Dyno
 from .dynos import Dynos
 from .failure import unavailable
 from .launch import Site
+from .objects import Program as Objects
 from .wire import Channel, Closed, TooLarge, peer_uid
 
 _CONNECTIONS_MAX = 512
@@ -26,6 +29,7 @@ _REQUEST_TIMEOUT_S = 5.0
 _SMALL_BYTES = 64 * 1024
 _LARGE_MAX_BYTES = 64 * 1024 * 1024  # of all requests above _SMALL_BYTES that are on their way at once
 _OUT_OF_FILES_S = 0.1
+_ARCHIVES_INDEX = 1  # the gateway's, which no dyno has
 
 
 class Server:
@@ -115,9 +119,45 @@ class Server:
                 return await self._open_output(dyno_id, after, channel)
             case protocol.RunData(kind=kind):
                 return await _say(channel, protocol.Serves(await self._data.run(kind)))
+            case protocol.RunArchiveProgram():
+                return await archive_programs.run(request, self._data.sockets(request), self._site.lot.uid(_ARCHIVES_INDEX), channel)
+            case protocol.KeepHistory(days=days):
+                await channel.while_open(self._data.history.keep(days))
+            case protocol.Rewind(id=id, at=at, database=database):
+                sockets = await channel.while_open(self._data.history.rewind(id, at, database))
+                return await _say(channel, protocol.Serves(DataServer("", self._data.postgres.port, sockets)))
+            case protocol.ForgetRewound(id=id):
+                await self._data.history.forget(id)
+            case protocol.RunStore(order=order):
+                stores.check(order)
+                return await _say(channel, protocol.ServesStore(await self._data.run_store(order)))
+            case protocol.RemoveStore(id=id):
+                await self._data.remove_store(id)
+            case protocol.MakeBucket() | protocol.LimitBucket() | protocol.RemoveBucket() | protocol.ListBuckets():
+                return await self._bucket(request, channel)
             case protocol.ImportStack(name=name, source=source):
                 await asyncio.to_thread(stack_import.import_stack, name, source, self._site.home)
         return await _say(channel, protocol.Done())
+
+    async def _bucket(
+        self, request: protocol.MakeBucket | protocol.LimitBucket | protocol.RemoveBucket | protocol.ListBuckets, channel: Channel
+    ) -> None:
+        answer: protocol.Answer = protocol.Done()
+        match request:
+            case protocol.MakeBucket(order=order):
+                check_order(order)
+                await self._data.with_objects(Objects.make_bucket, order)
+            case protocol.LimitBucket(bucket=bucket, quota_bytes=quota_bytes):
+                check_bucket(bucket)
+                await self._data.with_objects(Objects.limit_bucket, bucket, quota_bytes)
+            case protocol.RemoveBucket(bucket=bucket):
+                check_bucket(bucket)
+                if self._data.has_objects():
+                    await self._data.with_objects(Objects.remove_bucket, bucket)
+            case protocol.ListBuckets():
+                uses = await self._data.with_objects(Objects.bucket_uses) if self._data.has_objects() else []
+                answer = protocol.Buckets(uses)
+        await _say(channel, answer)
 
     async def _tell(self, channel: Channel) -> None:
         async for dyno in self._dynos.watch():

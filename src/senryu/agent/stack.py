@@ -83,6 +83,7 @@ class Identity:
     hostname: str
     address: str
     resolvers: Sequence[str]
+    hosts: str = ""  # further lines of its /etc/hosts
 
 
 def prepare_root(order: DynoOrder, identity: Identity, directory: Path, home: Home) -> tuple[Path, list[tuple[str, str, bool]]]:
@@ -125,7 +126,7 @@ def _init() -> str:
 
 
 def _write_etc(etc: Path, order: DynoOrder, identity: Identity) -> None:
-    hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n{identity.address}\t{identity.hostname}\n"
+    hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n{identity.address}\t{identity.hostname}\n{identity.hosts}"
     for name, text in (
         ("hosts", hosts),
         ("hostname", f"{identity.hostname}\n"),

@@ -54,7 +54,7 @@ class AddOnService:
     """A kind of add-on.
 
     `aliases` name it too; `first_attachment` is what an app's first is attached as; `prefix` begins add-on names; `keys` are those of
-    its suppliers' config; `message` is what somebody who made one is told.
+    its suppliers' config (`NAME=VARIABLE`: not after the attachment's name, see `variables`); `message` is what somebody who made one is told.
     """
 
     name: str
@@ -92,6 +92,7 @@ class AddOn:
     updated_at: datetime
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
     message: str | None = None
+    provider_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,18 @@ class Attachment:
     namespace: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a supplier answers who has more to say than a config.
+
+    `config` is None when nothing changes, or when it takes longer and is told later; `provider_id` is the supplier's own name for it.
+    """
+
+    config: Mapping[str, str] | None = field(repr=False)
+    provider_id: str | None = None
+    message: str | None = None
+
+
 class Supplier(Protocol):
     """Makes add-ons of one service. Each call may be repeated after a crash, with the same effect as one."""
 
@@ -114,10 +127,10 @@ class Supplier(Protocol):
     def service(self) -> AddOnService:
         """What it supplies."""
 
-    async def provision(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str]:
-        """Makes the resource of an add-on; gives its config. Raises: Invalid for options, Unavailable when it cannot be made now."""
+    async def provision(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str] | Given:
+        """Makes the resource of an add-on; gives its config, with more or later as Given. Raises: Invalid for options, Unavailable when it cannot be made now."""
 
-    async def change_plan(self, id: UUID, plan: Plan) -> None:
+    async def change_plan(self, id: UUID, plan: Plan) -> Given | None:
         """Raises: Invalid when what is there does not fit the plan, Unavailable."""
 
     async def deprovision(self, id: UUID) -> None:
@@ -174,12 +187,22 @@ def next_attachment_name(service: AddOnService, taken: Iterable[str], roll: int)
 
 
 def variables(attachment: Attachment, add_on: AddOn) -> dict[str, str]:
-    """The config vars that an attachment stands for."""
-    return {f"{attachment.name}_{key}": value for key, value in add_on.config.items()}
+    """The config vars that an attachment stands for. An add-on that is still being made has none."""
+    if add_on.state is AddOnState.PROVISIONING:
+        return {}
+    return {name: value for key, value in add_on.config.items() if (name := _variable(attachment.name, key))}
+
+
+def _variable(attachment: str, key: str) -> str | None:
+    """What a key of an add-on's config is called in an app. `NAME=VARIABLE` is `VARIABLE` by an attachment called `NAME`, and no other."""
+    owner, is_plain, variable = key.partition("=")
+    if not is_plain:
+        return f"{attachment}_{key}"
+    return variable if owner == attachment else None
 
 
 def all_variables(attachments: Iterable[tuple[Attachment, AddOn]]) -> dict[str, str]:
-    """The config vars of several attachments. An add-on that is still being made has none."""
+    """The config vars of several attachments."""
     return {key: value for attachment, add_on in attachments for key, value in variables(attachment, add_on).items()}
 
 
@@ -196,8 +219,8 @@ def check_free(name: str, add_on: AddOn, attached: Iterable[tuple[Attachment, Ad
         if attachment.name == name:
             raise Conflict(f"{name} is an attachment of {other.name} already; detach it first, or say another name with --as.")
     for key in add_on.config:
-        if f"{name}_{key}" in config:
-            raise Conflict(f"The config var {name}_{key} is set; unset it first, or say another name with --as.")
+        if (variable := _variable(name, key)) in config:
+            raise Conflict(f"The config var {variable} is set; unset it first, or say another name with --as.")
 
 
 def check_not_attached(changes: Iterable[str], attached: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Kind = Literal["postgres"]  # those of which one server has all add-ons of a machine
+Kind = Literal["postgres", "objects"]  # those of which one server has all add-ons of a machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,12 @@ class Router(Protocol):
         Raises Invalid for a path of another form. Source: RFC 8555, 8.3.
         """
 
+    async def set_rooms(self, rooms: Mapping[str, int]) -> None:
+        """Bytes that each bucket of object storage may still take: uploads of more are refused, as S3 refuses (403 QuotaExceeded).
+
+        A bucket that is not named may take anything. Idempotent. Raises Invalid for what is no bucket's name.
+        """
+
 
 def page_url(text: str | None) -> str | None:
     """An address that may stand in for an error page: absolute http or https, without what could break out of the page around it.
@@ -182,14 +188,14 @@ def mode_of(
         return RouteMode.BLANK
     if is_maintenance:
         return RouteMode.MAINTENANCE
+    if sleep is not None and web_quantity > 0:
+        return RouteMode.EXHAUSTED if sleep is SleepReason.HOURS else RouteMode.IDLE
     if is_serving:
         return RouteMode.SERVE
     if web_quantity == 0:
         return RouteMode.STOPPED
     if any(dyno.state in (DynoState.STARTING, DynoState.CRASHED) and dyno.crashes <= 1 for dyno in web):
         return RouteMode.BOOT
-    if sleep is not None and web_quantity > 0:
-        return RouteMode.EXHAUSTED if sleep is SleepReason.HOURS else RouteMode.IDLE
     if any(dyno.state is DynoState.CRASHED or dyno.crashes > 1 for dyno in web):
         return RouteMode.CRASHED
     return RouteMode.BOOT

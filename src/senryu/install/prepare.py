@@ -21,6 +21,7 @@ def router_settings(settings: Settings) -> RouterSettings:
         port=settings.port,
         tls_port=settings.tls_port,
         slots=settings.slots,
+        objects_host=settings.objects_host,
         listen=(settings.listen,) if settings.listen else LOOPBACK,
     )
 

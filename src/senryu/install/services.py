@@ -58,11 +58,13 @@ def services(settings: Settings) -> tuple[Service, ...]:
     home, ours = settings.home, flags(settings)
     needs_low_port = min(settings.port, settings.tls_port) < 1024
     haproxy = ("/usr/sbin/haproxy", "-W", "-db")
+    front = ("--objects-host", settings.objects_host, "--router-port", str(settings.port), "--router-port", str(settings.tls_port))
+    address = ("--router-address", settings.listen) if settings.listen else ()
     return (
         Service(
             "agent",
             "Senryu agent: starts and stops dynos (root)",
-            (program("senryu-agent"), "--home", str(home), "--user", USER),
+            (program("senryu-agent"), "--home", str(home), "--user", USER, *front, *address),
             "root",
             keeps_children=True,
         ),

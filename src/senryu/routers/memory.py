@@ -8,6 +8,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from senryu.core import limits
+from senryu.core.object_store import check_bucket
 from senryu.core.route import RequestLine, Route, Router, check_certificate_host, check_challenge
 from senryu.routers.pem import bundle
 
@@ -22,10 +23,10 @@ class MemoryRouter(Router):
         self._arrived = asyncio.Condition()
         self._certificates: dict[str, str] = {}
         self.challenges: frozenset[str] = frozenset()
-
         self.rooms: dict[str, int] = {}
         self.quiet: dict[UUID, float] = {}
         self._waiting: asyncio.Queue[UUID] = asyncio.Queue()
+
     async def apply(self, route: Route) -> None:
         for app_id, other in self._routes.items():  # a host leads to one app: the last one that asked for it
             kept = tuple(host for host in other.hosts if host not in route.hosts)
@@ -42,7 +43,6 @@ class MemoryRouter(Router):
     async def active_requests(self, dyno_id: UUID) -> int:
         return self.active.get(dyno_id, 0)
 
-    async def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
     def ask_for(self, app_id: UUID) -> None:
         """Somebody asks for an app that sleeps."""
         self._waiting.put_nowait(app_id)
@@ -54,6 +54,7 @@ class MemoryRouter(Router):
     async def quiet_s(self) -> Mapping[UUID, float]:
         return {app_id: self.quiet.get(app_id, 0.0) for app_id in self._routes}
 
+    async def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
         while True:
             batch = [line for line in self._lines if line.position > after]
             if batch:
@@ -81,6 +82,11 @@ class MemoryRouter(Router):
         for path in paths:
             check_challenge(path)
         self.challenges = frozenset(paths)
+
+    async def set_rooms(self, rooms: Mapping[str, int]) -> None:
+        for bucket in rooms:
+            check_bucket(bucket)
+        self.rooms = dict(rooms)
 
     async def take(self, line: RequestLine) -> None:
         """A request has finished."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -82,6 +82,14 @@ def challenge_commands(present: Collection[str], paths: Collection[str], setting
     """Paths that the platform answers for every host."""
     gone = [_forget(settings.challenges, path) for path in present if path not in paths]
     return [*(Command(f"add map {settings.challenges} {path} yes") for path in paths if path not in present), *gone]
+
+
+def room_commands(present: Mapping[str, str], rooms: Mapping[str, int], settings: RouterSettings) -> list[Command]:
+    """How much each bucket of object storage may still take."""
+    gone = [_forget(settings.rooms, bucket) for bucket in present if bucket not in rooms]
+    changed = [f"{'set' if bucket in present else 'add'} map {settings.rooms} {bucket} {room}" for bucket, room in rooms.items()
+               if present.get(bucket) != str(room)]  # fmt: skip
+    return [*map(Command, changed), *gone]
 
 
 def empty_slots(live: Live) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from senryu.core import limits
-from senryu.routers.haproxy import pages
+from senryu.routers.haproxy import objects, pages
 from senryu.routers.haproxy.inside import answer_environment, app_defaults, first_byte
 from senryu.routers.haproxy.lines import HTML, ms, quoted
 from senryu.routers.haproxy.outside import ADDED_HEADERS, frontend
@@ -35,6 +35,7 @@ def config_text(settings: RouterSettings, slots: int, servers: Mapping[str, Sequ
         _defaults(settings),
         frontend(settings),
         _platform(settings),
+        objects.backend(settings),
         app_defaults(settings),
         *(_slot(name, servers.get(name, ()), settings) for name in slot_names(slots)),
     ]
@@ -53,9 +54,11 @@ global
   setenv SENRYU_APPS_MAP {settings.apps}
   setenv SENRYU_HOLD_MS {round(settings.boot_timeout_s * 1000)}
 {answer_environment(settings)}  setenv SENRYU_PLATFORM {settings.platform_socket}
-  setenv SENRYU_PLATFORM_MS {round(settings.platform_wait_s * 1000)}
   setenv SENRYU_WAITING {settings.waiting_socket}
+  setenv SENRYU_PLATFORM_MS {round(settings.platform_wait_s * 1000)}
   lua-load {settings.hold}
+  setenv SENRYU_BUCKET_FULL {quoted(objects.FULL)}
+  lua-load {settings.objects_script}
   tune.bufsize {_BUFFER_BYTES}
   tune.http.maxhdr {limits.REQUEST_HEADERS_MAX}
   tune.http.logurilen {limits.REQUEST_LINE_MAX_BYTES}

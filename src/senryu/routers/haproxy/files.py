@@ -16,6 +16,7 @@ from senryu.routers.haproxy.tls import ensure_certificates, names_for
 from senryu.routers.haproxy.whole import SHARED_FILE, write_whole
 
 _SCRIPT = (Path(__file__).parent / "hold.lua").read_text()  # as this process was started: an upgrade may replace the file beneath it
+_OF_OBJECTS = (Path(__file__).parent / "objects.lua").read_text()
 _SHARED_FOLDER = 0o2770  # senryud and HAProxy are different users of one group
 _BACKEND = re.compile(r"backend (be_[0-9]+) ")
 _SERVER = re.compile(r"  server (\S+) (\S+) maxconn [0-9]+( .*?)?( weight 0)?$")
@@ -35,8 +36,9 @@ def write_start_files(settings: RouterSettings) -> None:
     slots = max(settings.slots, len(_BACKEND.findall(old)))
     write_whole(settings.config, config_text(settings, slots, servers_in(old), stamp(settings)))
     write_whole(settings.hold, _SCRIPT)
+    write_whole(settings.objects_script, _OF_OBJECTS)
     certificate_files.prepare(settings)
-    for file in (settings.hosts, settings.apps, settings.challenges, settings.error_pages, settings.maintenance_pages, settings.log):
+    for file in (settings.hosts, settings.apps, settings.challenges, settings.rooms, settings.error_pages, settings.maintenance_pages, settings.log):
         if not file.exists():
             file.touch(mode=SHARED_FILE)
             file.chmod(SHARED_FILE)
@@ -45,7 +47,7 @@ def write_start_files(settings: RouterSettings) -> None:
 @lru_cache(8)
 def stamp(settings: RouterSettings) -> str:
     """What says whether a HAProxy was started from files that this version writes for these settings."""
-    return config_stamp(settings, _SCRIPT)
+    return config_stamp(settings, _SCRIPT + _OF_OBJECTS)
 
 
 def _share(folder: Path) -> None:

@@ -8,7 +8,7 @@ Source: https://docs.haproxy.org/2.6/configuration.html; Dev Center, http-routin
 from __future__ import annotations
 
 from senryu.core import limits
-from senryu.routers.haproxy import pages
+from senryu.routers.haproxy import objects, pages
 from senryu.routers.haproxy.lines import HTML, ms, quoted
 from senryu.routers.haproxy.settings import RouterSettings
 
@@ -47,9 +47,10 @@ def frontend(settings: RouterSettings) -> str:
         "  option idle-close-on-response\n"  # a replaced process waits for a connection's next request: it may be on its way
         "  log stdout len 65535 format raw local0 info\n"
         f"  log-format '{LOG_FORMAT}'\n"
-        f"{_plain(settings)}{_others(settings)}"
+        f"{_plain(settings)}{objects.rules(settings)}{_others(settings)}"
         '  http-response add-header Via "1.1 senryu"\n'
         "  use_backend platform if for_platform\n"
+        "  use_backend objects if for_objects\n"
         "  use_backend %[var(txn.slot)]\n"
     )
 
@@ -96,12 +97,12 @@ def _others(settings: RouterSettings) -> str:
     return (
         _IDENTITY
         + f"  http-request set-var(txn.name) str(localhost) if is_challenge {{ path,map_str({settings.challenges}) -m found }}\n"
-        + "  http-request unset-var(txn.app) if for_platform\n"
-        + "  http-request set-log-level silent if for_platform\n"
+        + "  http-request unset-var(txn.app) if for_platform || for_objects\n"
+        + "  http-request set-log-level silent if for_platform || for_objects\n"
         + _wildcards(settings)
         + _restrictions(settings)
         + _HOP_BY_HOP
-        + f"  http-request return status 404 {HTML} string {quoted(pages.NO_SUCH_APP)} if !for_platform !is_known\n"
+        + f"  http-request return status 404 {HTML} string {quoted(pages.NO_SUCH_APP)} if !for_platform !for_objects !is_known\n"
     )
 
 
@@ -164,11 +165,11 @@ def _restrictions(settings: RouterSettings) -> str:
 def _wildcards(settings: RouterSettings) -> str:
     """From the name to the slot when the name itself leads to none: `*.` and ever fewer of its labels."""
     steps = []
-    unknown = "if !for_platform !{ var(txn.slot) -m found }"
+    unknown = "if !for_platform !for_objects !{ var(txn.slot) -m found }"
     source, pattern = "txn.name", r"^[^.]*\."
     for _ in range(4):
         steps.append(f"  http-request set-var(txn.wild) 'var({source}),regsub({pattern},*.)' {unknown}\n")
         steps.append(f"  http-request set-var(txn.slot) var(txn.wild),map_str({settings.hosts}) {unknown}\n")
         source, pattern = "txn.wild", r"^[*]\.[^.]*\."
-    steps.append(f"  http-request set-var(txn.app) var(txn.slot),map_str({settings.apps}) if !for_platform !is_known\n")
+    steps.append(f"  http-request set-var(txn.app) var(txn.slot),map_str({settings.apps}) if !for_platform !for_objects !is_known\n")
     return "".join(steps)

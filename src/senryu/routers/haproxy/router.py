@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 
 from senryu.core.errors import PlatformError, Unavailable
+from senryu.core.object_store import check_bucket
 from senryu.core.route import RequestLine, Route, Router, check_challenge
 from senryu.routers.haproxy import certificate_files, certificates, changes, files
 from senryu.routers.haproxy.config import STAMP_VARIABLE
@@ -26,8 +27,8 @@ from senryu.routers.haproxy.runtime import ask, reload
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import Live, app_from, map_text, routes_of
 from senryu.routers.haproxy.tls import ensure_certificates, names_for
-from senryu.routers.haproxy.whole import write_whole
 from senryu.routers.haproxy.waiting import Waiting
+from senryu.routers.haproxy.whole import write_whole
 from senryu.routers.pem import bundle
 
 log = structlog.get_logger()
@@ -55,13 +56,13 @@ class HAProxyRouter(Router):
         self._unsaved: dict[UUID, Route | None] = {}  # changes that HAProxy would forget if it died now; None: removed
         self._tasks: asyncio.TaskGroup | None = None
         self._chore: asyncio.Task[None] | None = None
-
         self._waiting = Waiting(settings.waiting_socket)
         self._busy_at: dict[UUID, float] = {}  # when an app was last seen with a request under way
         self._since = monotonic()
+
     async def __aenter__(self) -> Self:
-        self._tasks = await asyncio.TaskGroup().__aenter__()
         await self._waiting.__aenter__()
+        self._tasks = await asyncio.TaskGroup().__aenter__()
         self._changed.set()
         self._chore = self._tasks.create_task(self._keep_files(), name="router:files")
         return self
@@ -70,8 +71,8 @@ class HAProxyRouter(Router):
         if self._tasks is not None and self._chore is not None:
             self._chore.cancel()
             await self._tasks.__aexit__(kind, error, trace)
-        if self._unsaved:
         await self._waiting.__aexit__()
+        if self._unsaved:
             with contextlib.suppress(Unavailable):
                 await self._save()
 
@@ -96,7 +97,6 @@ class HAProxyRouter(Router):
         [answer] = await ask(self._settings.socket, [f"show stat {slot} 4 -1"])
         return requests_on(answer, dyno_id)
 
-    def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
     def waiting(self) -> AsyncIterator[UUID]:
         return self._waiting.apps()
 
@@ -108,6 +108,7 @@ class HAProxyRouter(Router):
         self._busy_at = {app_id: now if not found[app_id] else self._busy_at.get(app_id, self._since) for app_id in found}
         return {app_id: min(seconds, now - self._busy_at[app_id]) for app_id, seconds in found.items()}
 
+    def requests(self, after: int) -> AsyncIterator[list[RequestLine]]:
         return request_lines(self._settings.log, self._settings.run_file, after)
 
     async def put_certificate(self, host: str, pem: str) -> None:
@@ -133,6 +134,16 @@ class HAProxyRouter(Router):
             await self._carry_out(changes.challenge_commands(rows(answer), paths, self._settings))
             text = map_text((path, "yes") for path in paths)
             await _to_the_end(write_whole, self._settings.challenges, text)
+
+    async def set_rooms(self, rooms: Mapping[str, int]) -> None:
+        for bucket in rooms:
+            check_bucket(bucket)
+        async with self._turn:
+            [answer] = await ask(self._settings.socket, [f"show map {self._settings.rooms}"])
+            if commands := changes.room_commands(rows(answer), rooms, self._settings):
+                await self._carry_out(commands)
+                text = map_text((bucket, str(room)) for bucket, room in rooms.items())
+                await _to_the_end(write_whole, self._settings.rooms, text)
 
     async def _live(self) -> Live:
         return live_from(await ask(self._settings.socket, questions(self._settings)))

@@ -44,6 +44,7 @@ class RouterSettings:
     header_timeout_s: float = limits.REQUEST_HEADER_TIMEOUT_S
     platform_wait_s: float = limits.PLATFORM_RESTART_S
     forced_close_s: float = limits.PLATFORM_RESPONSE_TIMEOUT_S
+    objects_host: str = ""
 
     def __post_init__(self) -> None:
         longest = len(str(self.socket)) + len(".12345678.tmp")  # HAProxy binds under a longer name first
@@ -51,6 +52,25 @@ class RouterSettings:
             raise Invalid(
                 f"The home `{self.home}` cannot hold the router's sockets; choose a path of at most 70 letters, digits, `.`, `_` and `-`."
             )
+
+    @property
+    def objects_name(self) -> str:
+        """The host name of object storage; its buckets are below it."""
+        return self.objects_host or f"objects.{self.domain}"
+
+    @property
+    def objects_socket(self) -> Path:
+        """Where the S3 server listens, when there is one."""
+        return self.home / "data" / "objects" / "socket" / "s3.sock"
+
+    @property
+    def objects_script(self) -> Path:
+        return self.folder / "objects.lua"
+
+    @property
+    def rooms(self) -> Path:
+        """Bucket → bytes it may still take."""
+        return self.folder / "rooms.map"
 
     @property
     def folder(self) -> Path:
@@ -104,6 +124,11 @@ class RouterSettings:
         return self.home / "run" / "senryud.sock"
 
     @property
+    def waiting_socket(self) -> Path:
+        """Where HAProxy says which sleeping apps are asked for."""
+        return self.home / "run" / "waiting.sock"
+
+    @property
     def tls(self) -> Path:
         return self.home / "tls"
 
@@ -119,11 +144,6 @@ class RouterSettings:
 
     @property
     def certificate_list(self) -> Path:
-    @property
-    def waiting_socket(self) -> Path:
-        """Where HAProxy says which sleeping apps are asked for."""
-        return self.home / "run" / "waiting.sock"
-
         """Which of `host_certificates` is served for which host (HAProxy's crt-list)."""
         return self.folder / "certificates.list"
 

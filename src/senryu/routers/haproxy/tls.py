@@ -27,7 +27,7 @@ _CLOCK_SKEW = timedelta(hours=1)
 def names_for(domain: str, hosts: Iterable[str]) -> tuple[str, ...]:
     """The names in the router's certificate. Clients do not accept `*.localhost`, so hosts under a domain of one label are named."""
     named = sorted(host for host in hosts if "." not in domain and host.endswith(f".{domain}") and "*" not in host)
-    platform = [f"{name}.{domain}" for name in ("api", "git", "dashboard")]
+    platform = [f"{name}.{domain}" for name in ("api", "git", "dashboard", "objects")]
     return tuple(dict.fromkeys(["localhost", domain, f"*.{domain}", *platform, *named[:_NAMES_MAX]]))
 
 

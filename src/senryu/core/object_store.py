@@ -1,0 +1,82 @@
+"""Object storage: buckets of tenants on one S3-compatible server, and how much each may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from .errors import Invalid
+from .limits import MIB
+
+BUCKET = re.compile(r"senryu-[0-9a-f]{20}\Z")
+_KEY = re.compile(r"[A-Za-z0-9]{16,128}\Z")
+_GARBAGE_BYTES = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class BucketOrder:
+    """A bucket as it should be: one pair of keys opens it and nothing else; `is_public`: anybody may read (not list) its objects."""
+
+    bucket: str
+    access_key: str
+    secret_key: str
+    quota_bytes: int
+    is_public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BucketUse:
+    """What a bucket holds: `used_bytes` of objects, versions and unfinished uploads; `stored_bytes` also of what was deleted just now."""
+
+    bucket: str
+    used_bytes: int
+    stored_bytes: int
+    quota_bytes: int
+
+    @property
+    def room_bytes(self) -> int:
+        """How much more it may take: none while what was deleted, and is not cleared from the disk yet, is as much again as the quota."""
+        if self.stored_bytes > 2 * self.quota_bytes + _GARBAGE_BYTES:
+            return 0
+        return max(0, self.quota_bytes - self.used_bytes)
+
+
+class ObjectServer(Protocol):
+    """The server. Each call may be repeated, with the same effect as one. All raise Unavailable."""
+
+    async def make_bucket(self, order: BucketOrder) -> None:
+        """Makes it if it is not there; keys it had before are dead."""
+
+    async def limit_bucket(self, bucket: str, quota_bytes: int) -> None:
+        """Sets its quota. Raises: Unavailable, also when there is no such bucket."""
+
+    async def remove_bucket(self, bucket: str) -> None:
+        """Takes it away with its objects and keys."""
+
+    async def bucket_uses(self) -> list[BucketUse]:
+        """All buckets; none, at no cost, as long as there was no first one."""
+
+
+def check_bucket(bucket: str) -> None:
+    """Raises Invalid for what is no bucket of ours."""
+    if not BUCKET.match(bucket):
+        raise Invalid(f"`{bucket[:80]}` is no bucket of this platform.")
+
+
+def check_order(order: BucketOrder) -> None:
+    """Raises Invalid for an order with anything in it that could mean more than itself on a command line."""
+    check_bucket(order.bucket)
+    if not _KEY.match(order.access_key) or not _KEY.match(order.secret_key) or order.quota_bytes < MIB:
+        raise Invalid(f"The order for the bucket {order.bucket} is not valid; keys are letters and digits, quotas at least 1 MiB.")
+
+
+def buckets_in(values: Iterable[str]) -> Iterator[str]:
+    """Those that config vars name, each once."""
+    return iter(dict.fromkeys(value for value in values if BUCKET.match(value)))
+
+
+def rooms(uses: Iterable[BucketUse]) -> Mapping[str, int]:
+    """Bucket → bytes it may still take, as routers are told."""
+    return {use.bucket: use.room_bytes for use in uses}

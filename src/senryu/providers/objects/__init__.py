@@ -1,0 +1,8 @@
+"""Object storage: the supplier of `senryu-objects` and `bucketeer`."""
+
+from __future__ import annotations
+
+from .plans import BUCKETEER, OBJECTS
+from .supplier import ObjectsSupplier, bucket_of
+
+__all__ = ["BUCKETEER", "OBJECTS", "ObjectsSupplier", "bucket_of"]
