@@ -87,6 +87,8 @@ def _info(typed: Typed) -> None:
 def _attach(typed: Typed) -> None:
     app = app_for(typed)
     body = {"addon": {"name": typed.first()}, "app": {"name": app}, "name": typed.text("as"), "confirm": typed.text("confirm")}
+    if typed.text("credential") not in (None, "default"):
+        body["namespace"] = f"credential:{typed.text('credential')}"
     with PlatformApi() as api, Progress(f"Attaching {typed.first()} to {hexagon(app)}"):
         made = api.post("/addon-attachments", {key: value for key, value in body.items() if value})
     say(f"{made['name']}: {', '.join(made['config_vars'])}")
@@ -159,6 +161,7 @@ def _docs(typed: Typed) -> None:
 
 
 _AS = Flag("as", "", "NAME", "name of the attachment, which begins its config vars")
+_CREDENTIAL = Flag("credential", "", "NAME", "credential of the database to attach by")
 _WITH = (*AN_APP, JSON)
 TOPIC = {
     "addons": Command(_index, "", (*_WITH, Flag("all", "A", "", "of all your apps"))),
