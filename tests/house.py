@@ -37,6 +37,7 @@ from senryu.core.account import Account
 from senryu.core.attempts import Attempts
 from senryu.core.build import Builder, BuildFailed, BuildOrder, Built
 from senryu.core.dyno import Dyno
+from senryu.core.first_database import wanted_by
 from senryu.core.formation import quantities
 from senryu.core.log_line import LogFilter
 from senryu.core.release import Release
@@ -146,7 +147,8 @@ class ScriptedBuilder:
         await self._blobs.put(slug_key(checksum), self._blobs.get(order.source.key), max_bytes=10**9)
         types = procfile.parse(files.get("Procfile", b""))
         packs = tuple(pack.url for pack in order.buildpacks) or ("heroku/scripted",)
-        return Built(checksum, len(content), types, packs, "Scripted", self.config_vars)
+        reason = wanted_by(files)
+        return Built(checksum, len(content), types, packs, "Scripted", self.config_vars, database_wanted_by=reason)
 
     async def purge_cache(self, app_id: UUID) -> None:
         self.purged.append(app_id)

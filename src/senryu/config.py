@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from .core.dyno_size import size_named
 from .core.errors import Invalid
+from .core.first_database import OFF, SERVICE
 
 _PORT_MAX = 65535
 _SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -36,9 +37,11 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "database_url": ("SENRYU_DATABASE_URL", "", "SQLAlchemy URL; empty: SQLite below the home"),
     "postgres_admin_url": ("SENRYU_POSTGRES_ADMIN_URL", "", "server for PostgreSQL add-ons, with an administrator; empty: one of our own"),
     "objects_url": ("SENRYU_OBJECTS_URL", "", "address of object storage as apps and visitors use it; empty: http://objects.<domain>"),
+    "first_database": ("SENRYU_FIRST_DATABASE", "heroku-postgresql:essential-0", "for first deploys that name a client of it; or `off`"),
     "default_size": ("SENRYU_DEFAULT_SIZE", "Standard-1X", "dyno size of new process types"),
     "allow_private_drains": ("SENRYU_ALLOW_PRIVATE_DRAINS", False, "whether log drains may lead into private networks and to this machine"),
     "allow_private_webhooks": ("SENRYU_ALLOW_PRIVATE_WEBHOOKS", False, "the same of webhooks"),
+    "allow_private_partners": ("SENRYU_ALLOW_PRIVATE_PARTNERS", False, "the same of add-on services of others, which may then do without https"),
     "allow_private_backups": ("SENRYU_ALLOW_PRIVATE_BACKUPS", False, "the same of addresses that databases are restored and copied from"),
     "acme_directory": ("SENRYU_ACME_DIRECTORY", "", "whom certs:auto asks; empty: Let's Encrypt, on `localhost` nobody; or `off`"),
     "acme_email": ("SENRYU_ACME_EMAIL", "", "address the certificate authority may write to"),
@@ -64,9 +67,11 @@ class Settings:
     database_url: str
     postgres_admin_url: str
     objects_url: str
+    first_database: str
     default_size: str
     allow_private_drains: bool
     allow_private_webhooks: bool
+    allow_private_partners: bool
     allow_private_backups: bool
     acme_directory: str
     acme_email: str
@@ -94,6 +99,11 @@ class Settings:
     def api_url(self) -> str:
         """Where clients on this machine reach the Platform API."""
         return f"http://localhost{_suffix(self.port, 80)}"
+
+    @property
+    def outside_url(self) -> str:
+        """Where programs elsewhere reach the Platform API."""
+        return self.api_url if self.domain == "localhost" else f"https://api.{self.domain}{_suffix(self.tls_port, 443)}"
 
     def web_url(self, app_name: str) -> str:
         """Where visitors reach an app."""
@@ -163,6 +173,9 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envir
         raise Invalid(f"The setting `acme_directory` is `{directory}`; use an https:// address, or off.")
     if values["objects_url"] and not _OBJECTS_URL.match(values["objects_url"]):
         raise Invalid(f"The setting `objects_url` is `{values['objects_url']}`; use an address such as https://objects.example.com.")
+    plan = values["first_database"]
+    if plan != OFF and plan.partition(":")[0] != SERVICE:
+        raise Invalid(f"The setting `first_database` is `{plan}`; use a plan such as {SETTINGS['first_database'][1]}, or {OFF}.")
     values["database_url"] = values["database_url"] or default_database_url(home)
     assert set(values) == {field.name for field in fields(Settings)}
     return Settings(**values)

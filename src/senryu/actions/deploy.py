@@ -21,6 +21,7 @@ from ..store.database import Database
 from ..store.releases import find_release, has_code, note_timing
 from ..store.vault import Vault
 from .build import Output, build
+from .give_database import give_database
 from .parts import Deploying, released_with
 from .release import Draft, release
 from .timing import boot_timing
@@ -53,14 +54,16 @@ async def deploy(
         await output(text.encode())
 
     try:
+        is_given = await give_database(app, built, say, by=by, **parts)
+        given_s = clock.monotonic() - began - build_s
         await say("-----> Launching...\n")
         made = await _release(app, slug, built, done, by=by, **parts)
-        released_s = clock.monotonic() - began - build_s
+        released_s = clock.monotonic() - began - build_s - given_s
         await say(f"       Released v{made.version}\n")
         if made.status is ReleaseStatus.PENDING:
             made = await _run_phase(made, output, streams=streams, supervision=supervision)
         trouble = await supervision.rolled_out(made, limits.BOOT_TIMEOUT_S + limits.START_TIMEOUT_S)
-        timing = {**(before or {}), **built.timing, "release_s": released_s}
+        timing = {**(before or {}), **built.timing, **({"database_s": given_s} if is_given else {}), "release_s": released_s}
         timing |= await boot_timing(made, db=db, supervision=supervision, clock=clock)
         timing["total_s"] = sum((before or {}).values()) + clock.monotonic() - began
         await _judge(made, trouble, timing, say, web_url, db=db, vault=parts["vault"], clock=clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from ..core.add_on import Suppliers
 from ..core.build import Builder, Streams
 from ..core.certificate_order import Certifying
 from ..core.clock import Clock
@@ -41,10 +42,12 @@ class Releasing(Waking):
 
 
 class Deploying(Releasing):
-    """… from source."""
+    """… from source. `first_database` is the plan that a first deploy may get a database of, or `off`."""
 
     builder: Builder
     streams: Streams
+    suppliers: Suppliers
+    first_database: str
 
 
 def released_with(parts: Deploying) -> Releasing:

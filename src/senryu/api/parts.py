@@ -31,7 +31,13 @@ def releasing(platform: Platform) -> Releasing:
 
 def deploying(platform: Platform) -> Deploying:
     """See Deploying."""
-    return Deploying(**releasing(platform), builder=platform.builder, streams=platform.streams)
+    return Deploying(
+        **releasing(platform),
+        builder=platform.builder,
+        streams=platform.streams,
+        suppliers=platform.suppliers,
+        first_database=platform.settings.first_database,
+    )
 
 
 def clearing(platform: Platform) -> Clearing:

@@ -22,6 +22,7 @@ STEPS = {
     "compile_s": "detect and compile",
     "pack_s": "pack the slug",
     "store_s": "store the slug",
+    "database_s": "make the first database",
     "release_s": "make the release",
     "start_s": "start the dynos",
     "bind_s": "bind $PORT",

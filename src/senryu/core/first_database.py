@@ -18,6 +18,7 @@ from .limits import KIB, MIB
 SERVICE = "heroku-postgresql"
 VARIABLE = "DATABASE_URL"
 ATTACHMENT = "DATABASE"
+OFF = "off"  # for a setting: no app gets one by itself
 
 _PARSED_MAX_BYTES = 256 * KIB  # what goes through a parser
 _TOML_MAX_BYTES = 64 * KIB
