@@ -143,7 +143,7 @@ def test_one_command_in_one_go_with_its_status_its_terminal_and_its_signals(far:
     environment: Mapping[str, str] = {**far.environment, "TERM": "xterm"}
     with TerminalSession(far.there(PROGRAM, "heroku", "--", "run", "-x", "-a", "far-app", "bash"), environment) as terminal:
         terminal.await_text("$ ")
-        terminal.type("echo $((40+2)) && sleep 100\r")
+        terminal.type("sh -c 'echo $((40+2)); exec sleep 100'\r")  # by what Ctrl-C ends: see test_one_off.py
         terminal.await_text("42")
         terminal.type("\x03")
         terminal.await_text("$ ")

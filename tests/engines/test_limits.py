@@ -150,7 +150,7 @@ os.execv(arguments[0], [*arguments[:-1], "echo $FROM_PROFILE_D $FROM_PROFILE $#"
 
 
 async def test_a_one_off_with_a_terminal_gets_control_c(engine: ContainerEngine) -> None:
-    wanted = one_off("echo ready; sleep 1000", stdin=True, tty=True)
+    wanted = one_off("trap 'exit 130' INT; echo ready; sleep 1000 & wait", stdin=True, tty=True)
     await engine.start(wanted)
     terminal = await engine.attach(wanted.id)
     await read_until(terminal, b"ready")
