@@ -9,7 +9,8 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -24,6 +25,7 @@ from .lot import CLAIMS, Lot
 
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 _FORWARD_BEFORE = CLAIMS / "ip_forward"  # the machine's, not one home's: whoever leaves last puts it back
+_INTERFACES = "/proc/sys/net/ipv4/conf"
 _LOOPBACK = 1
 _RESOLV_CONFS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
@@ -125,7 +127,7 @@ def uncable(lot: Lot, index: int) -> None:
 def _cabled(lot: Lot, index: int) -> int:
     mtu = _outward_mtu()
     name, address = lot.link(index), lot.address(index)
-    with Links() as outside:
+    with Links() as outside, _opened(_INTERFACES) as interfaces:  # of the host: afterwards the path leads into the new namespace
         mounts.new_network_namespace()
         namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -133,7 +135,8 @@ def _cabled(lot: Lot, index: int) -> int:
             outside.add_cable(name, mtu, end="eth0", namespace=namespace)
             outside.route(address, _index(outside, name), source=lot.gateway)
             # Connections to the gateway may be led to a router on the loopback; firewall.py drops what else is for there.
-            Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet").write_text("1")
+            with _opened(f"{name}/route_localnet", os.O_WRONLY, below=interfaces) as switch:
+                os.write(switch, b"1")
             with Links() as inside:
                 eth0 = _index(inside, "eth0")
                 inside.set_up(_LOOPBACK)
@@ -145,6 +148,15 @@ def _cabled(lot: Lot, index: int) -> int:
             os.close(namespace)
             raise
     return namespace
+
+
+@contextmanager
+def _opened(path: str, flags: int = os.O_RDONLY, below: int | None = None) -> Iterator[int]:
+    descriptor = os.open(path, flags | os.O_CLOEXEC, dir_fd=below)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _index(links: Links, name: str) -> int:
