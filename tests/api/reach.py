@@ -142,7 +142,6 @@ GET    /buildpacks/{namespace}/{name}                       -        -
 GET    /buildpacks/{namespace}/{name}/readme                -        -
 GET    /buildpacks/{namespace}/{name}/revisions             -        -
 GET    /client/v11/apps/{app}/transfers                     view     read
-GET    /dyno-sizes                                          -        read
 DELETE /client/v11/apps/{app}/transfers/{transfer}          deploy   write
 GET    /client/v11/apps/{app}/transfers/{transfer}          view     read
 POST   /client/v11/apps/{app}/transfers/{transfer}/actions/cancel deploy write
@@ -182,6 +181,7 @@ GET    /oauth/authorizations                                -        global
 POST   /oauth/authorizations                                -        global
 DELETE /oauth/authorizations/{id}                           -        global
 GET    /oauth/authorizations/{id}                           -        global
+GET    /dyno-sizes                                          -        read
 PATCH  /oauth/authorizations/{id}                           -        global
 POST   /oauth/authorizations/{id}/actions/regenerate-tokens -        global
 GET    /oauth/authorizations/~                              -        global
@@ -228,6 +228,11 @@ PATCH  /senryu/dyno-sizes/{size}                            -        global
 PUT    /senryu/dyno-sizes/{size}/allowed                    -        global
 PATCH  /senryu/registration                                 -        global
 POST   /senryu/registrations                                -        -
+GET    /account/invoices                                    -        global
+GET    /account/invoices/{number}                           -        global
+GET    /teams/{team}/invoices                               -        global
+GET    /teams/{team}/invoices/{number}                      -        global
+GET    /senryu/statements/{month}                           -        global
 GET    /senryu/slugs/{token}                                -        -
 PUT    /senryu/slugs/{token}                                -        -
 PUT    /senryu/sources/{token}                              -        -

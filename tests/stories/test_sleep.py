@@ -47,7 +47,8 @@ async def test_an_app_nobody_asks_for_sleeps_with_its_workers_and_wakes_by_a_req
     app = await _cheap(house)
     await _asleep(house, app)
     assert await _states(house) == {"web.1": "idle", "worker.1": "idle"}
-    assert not house.engine.running and await _mode(house) is RouteMode.IDLE
+    await eventually(lambda: not house.engine.running)
+    assert await _mode(house) is RouteMode.IDLE
     house.router.ask_for(UUID(app["id"]))
     await house.settle("sleepy")
     assert await _states(house) == {"web.1": "up", "worker.1": "up"}
@@ -99,7 +100,8 @@ async def test_sleep_outlives_the_platform(house: House) -> None:
     await _asleep(house, app)
     await house.restart()
     house.clock.advance(100)
-    assert await _states(house) == {"web.1": "idle", "worker.1": "idle"} and not house.engine.running
+    assert await _states(house) == {"web.1": "idle", "worker.1": "idle"}
+    await eventually(lambda: not house.engine.running)
     house.router.ask_for(UUID(app["id"]))
     await house.settle("sleepy")
 

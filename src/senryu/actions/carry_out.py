@@ -54,7 +54,7 @@ async def carry_out(step: Step, app: App, wanted: Wanted, sizes: dict[str, Entry
         case Start():
             await _start(step, app, wanted, sizes, hands)
         case Become():
-            await _become(step, app, hands)
+            await _become(step, app, wanted, hands)
         case Retire(dyno, why):
             async with hands.db.transaction() as tx:
                 await set_dyno(tx, dyno.id, retiring=why)
@@ -120,7 +120,7 @@ async def start(app: App, release: Release, dyno: Dyno, *, is_new: bool, hands: 
             await note(tx, app, replace(dyno, state=DynoState.CRASHED, changed_at=now), "update", now=now, was=dyno)
 
 
-async def _become(step: Become, app: App, hands: Hands) -> None:
+async def _become(step: Become, app: App, wanted: Wanted, hands: Hands) -> None:
     dyno, now = step.dyno, hands.clock.now()
     if step.state is DynoState.UP:
         async with hands.db.transaction() as tx:
@@ -129,6 +129,8 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
             await meter_dyno(tx, app, dyno, step.seen.started_at if step.seen else None)
         await _say(app, dyno, hands, f"State changed from {dyno.state.value} to up")
         return
+    if wanted.sleep is not None and step.state is DynoState.DOWN and dyno.kind is DynoKind.FORMATION:
+        step = replace(step, state=DynoState.IDLE)  # it was going for another reason; nothing follows it now
     is_read = await hands.read_out(dyno.id)
     was_healthy = dyno.state is DynoState.UP and (now - dyno.changed_at).total_seconds() >= limits.CRASH_FORGIVEN_AFTER_S
     crashes = (0 if was_healthy else dyno.crashes) + 1 if step.state is DynoState.CRASHED else dyno.crashes
@@ -139,7 +141,7 @@ async def _become(step: Become, app: App, hands: Hands) -> None:
         texts.append("Process was never started: the platform was away")
     if step.exit_code is not None:
         texts.append(f"Process exited with status {step.exit_code}")
-    if step.state is not DynoState.IDLE:  # told when it was to go
+    if dyno.retiring != "idle":  # told when it was to go
         texts.append(f"State changed from {dyno.state.value} to {step.state.value}")
     await _say(app, dyno, hands, *texts)
     kept = {} if dyno.kind is DynoKind.FORMATION else {"expires_at": now + timedelta(seconds=ONE_OFF_KEPT_S)}

@@ -136,7 +136,8 @@ async def woken(tx: Transaction, app_id: UUID) -> list[str]:
 
 async def idle_names(tx: Transaction, app_id: UUID) -> list[str]:
     """The dynos of an app that `ps` shows as idle."""
-    return [dyno.name for dyno in await list_dynos(tx, app_id) if dyno.kind is DynoKind.FORMATION and dyno.state is DynoState.IDLE]
+    dynos = await list_dynos(tx, app_id)
+    return sorted({dyno.name for dyno in dynos if dyno.kind is DynoKind.FORMATION and dyno.state is DynoState.IDLE})
 
 
 async def tell_unidling(app_id: UUID, names: list[str], *, log_writer: LogWriter, clock: Clock) -> None:

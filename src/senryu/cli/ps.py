@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from typing import Any
+from urllib.parse import quote
 
 from senryu.cli.arguments import AN_APP, JSON, Command, Flag, Typed
 from senryu.cli.failure import API, Failure
@@ -18,6 +19,7 @@ from senryu.cli.remotes import app_for
 
 STATES = {"up": "green", "starting": "yellow", "crashed": "red", "idle": "blue", "down": "red"}
 WAIT_S = 3600.0
+PAID = {"Basic", "Standard-1X", "Standard-2X", "Performance-M", "Performance-L"}  # saves a call where no hours can be used up
 
 
 def _order(dyno: dict[str, Any]) -> tuple[str, int, str]:
@@ -30,6 +32,7 @@ def _index(typed: Typed) -> None:
     app = app_for(typed)
     with PlatformApi() as api:
         dynos = sorted(api.pages(path_of("apps", app, "dynos")), key=_order)
+        quota = [] if typed.on("json") else quota_lines(api, app, {dyno["size"] for dyno in dynos})
     if typed.args:
         known = sorted({dyno["type"] for dyno in dynos})
         absent = [kind for kind in typed.args if kind not in known]
@@ -38,6 +41,8 @@ def _index(typed: Typed) -> None:
         dynos = [dyno for dyno in dynos if dyno["type"] in typed.args]
     if typed.on("json"):
         return as_json(dynos)
+    for line in quota:
+        say(line)
     if not dynos:
         return note(f"No dynos on {hexagon(app)}")
     _one_off([dyno for dyno in dynos if dyno["type"] == "run"])
@@ -51,6 +56,29 @@ def _index(typed: Typed) -> None:
             say(f"{dyno['name']}: {_state(dyno)} {ago(dyno['updated_at'])}")
         say()
     return None
+
+
+def quota_lines(api: PlatformApi, app: str, sizes: set[str]) -> list[str]:
+    """What is left of the month's hours, as Heroku's `ps` says it; nothing for dynos that are paid for one by one, or by somebody else."""
+    if not sizes - PAID:
+        return []
+    found, me = api.get(path_of("apps", app)), api.get("/account")
+    if found["owner"]["id"] != me["id"] or found["process_tier"] == "production":
+        return []
+    quota = api.get(f"{path_of('accounts', me['id'], 'actions', 'get-quota')}?size={quote(found['process_tier'])}")
+    all_s, left_s = quota["account_quota"], max(0, quota["account_quota"] - quota["quota_used"])
+    app_s = next((each["quota_used"] for each in quota["apps"] if each["app_uuid"] == found["id"]), 0)
+    name = quota["size"]
+    return [
+        f"{name} dyno hours quota remaining this month: {_hours(left_s)} ({left_s * 100 // all_s if all_s else 0}%)",
+        f"{name} dyno usage for this app: {_hours(app_s)} ({app_s * 100 // all_s if all_s else 0}%)",
+        "",
+    ]
+
+
+def _hours(seconds: int) -> str:
+    """`12h 5m`."""
+    return f"{seconds // 3600}h {seconds // 60 % 60}m"
 
 
 def _one_off(dynos: list[dict[str, Any]]) -> None:

@@ -1,10 +1,10 @@
-"""registration:open, registration:close, registration:invite: the operator decides who may have an account."""
+"""registration:open, registration:close, registration:invite, accounts:verify: who may have an account, and how many hours."""
 
 from __future__ import annotations
 
 from senryu.cli.arguments import Command, Typed
 from senryu.cli.output import Progress, note, say
-from senryu.cli.platform_api import PlatformApi
+from senryu.cli.platform_api import PlatformApi, path_of
 
 
 def _open(typed: Typed) -> None:
@@ -29,7 +29,15 @@ def _invite(typed: Typed) -> None:
         say(f"SENRYU_URL={api.url} senryu register --email {email} --invitation {made['invitation']}")
 
 
+def _verify(typed: Typed) -> None:
+    is_verified, email = typed.name == "accounts:verify", typed.first()
+    with PlatformApi() as api, Progress(f"{'Verifying' if is_verified else 'No longer verifying'} {email}"):
+        api.patch(path_of("senryu", "accounts", email), {"verified": is_verified})
+
+
 TOPIC = {
+    "accounts:unverify": Command(_verify, "EMAIL", least=1, most=1, examples=("accounts:unverify user@example.com",)),
+    "accounts:verify": Command(_verify, "EMAIL", least=1, most=1, examples=("accounts:verify user@example.com",)),
     "registration:open": Command(_open),
     "registration:close": Command(_close),
     "registration:invite": Command(_invite, "EMAIL", least=1, most=1, examples=("registration:invite user@example.com",)),

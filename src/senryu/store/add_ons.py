@@ -15,6 +15,7 @@ from .add_on_tables import add_on_attachments, add_ons
 from .credentials import list_credentials
 from .database import Transaction
 from .rows import columns, noun
+from .usage import meter_add_on
 from .vault import Vault
 
 
@@ -32,8 +33,9 @@ async def create_add_on(tx: Transaction, add_on: AddOn, *, vault: Vault) -> None
 
 
 async def update_add_on(tx: Transaction, add_on: AddOn, *, vault: Vault) -> None:
-    """Stores what changed. Raises: Conflict when the new name is taken."""
+    """Stores what changed; what it costs is metered by it. Raises: Conflict when the new name is taken."""
     await tx.execute(update(add_ons).where(add_ons.c.id == add_on.id).values(_columns(add_on, vault)))
+    await meter_add_on(tx, add_on)
 
 
 async def delete_add_on(tx: Transaction, id: UUID) -> None:

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, distinct, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 
-from ..core.usage import Total, Usage, bounds, summed, totals
+from ..core.add_on import AddOn, AddOnState
+from ..core.usage import PLANS_PRICE, Total, Usage, bounds, summed, totals
 from .database import Transaction
 from .rows import columns, noun
+from .tables import apps
 from .usage_tables import usage, usage_totals
 
 _FOLD_MAX = 5000
@@ -37,6 +39,21 @@ async def end_app_usage(tx: Transaction, app_id: UUID, at: datetime) -> None:
         await _end(tx, use, at)
 
 
+async def meter_add_on(tx: Transaction, add_on: AddOn) -> None:
+    """Notes that an add-on is there, of which plan and name, or not any more; from when it was changed. Idempotent."""
+    if add_on.state is not AddOnState.PROVISIONED:
+        await end_usage(tx, add_on.id, add_on.updated_at)
+        return
+    size, at = f"{add_on.service}:{add_on.plan}", add_on.updated_at
+    app = (await tx.execute(select(apps).where(apps.c.id == add_on.app_id))).mappings().first()
+    known = await open_usage(tx, add_on.id)
+    if known is not None and (known.size, known.name) != (size, add_on.name):
+        await _go_on(tx, known, at, size=size, name=add_on.name)
+    elif known is None and app is not None:
+        payer = app["team_id"] or app["owner_id"]
+        await begin_usage(tx, Usage(add_on.id, 0, payer, add_on.app_id, app["name"], "add-on", add_on.name, size, PLANS_PRICE, False, at))
+
+
 async def open_usage(tx: Transaction, id: UUID) -> Usage | None:
     """What is noted of something that runs."""
     found = await _open(tx, usage.c.id == id)
@@ -54,12 +71,6 @@ async def pay_usage(tx: Transaction, app_id: UUID, payer_id: UUID, app_name: str
     """Somebody else pays for what runs of an app from now on."""
     for use in await _open(tx, and_(usage.c.app_id == app_id, or_(usage.c.payer_id != payer_id, usage.c.app_name != app_name))):
         await _go_on(tx, use, at, payer_id=payer_id, app_name=app_name)
-
-
-async def size_usage(tx: Transaction, id: UUID, size: str, at: datetime) -> None:
-    """Something that runs is of another size or plan from now on."""
-    for use in await _open(tx, usage.c.id == id):
-        await _go_on(tx, use, at, size=size)
 
 
 async def _open(tx: Transaction, where: ColumnElement[bool]) -> list[Usage]:
@@ -101,7 +112,7 @@ async def first_month(tx: Transaction, payer_id: UUID) -> datetime | None:
     """A moment of the first month in which anything ran for a payer."""
     oldest = select(usage.c.started_at).where(usage.c.payer_id == payer_id).order_by(usage.c.started_at).limit(1)
     running = (await tx.execute(oldest)).scalar()
-    folded = (await tx.execute(select(distinct(usage_totals.c.month)).where(usage_totals.c.payer_id == payer_id))).scalars().all()
+    folded = (await tx.execute(select(usage_totals.c.month).where(usage_totals.c.payer_id == payer_id).distinct())).scalars().all()
     return min([moment for moment in (running, *(bounds(month)[0] for month in folded)) if moment is not None], default=None)
 
 

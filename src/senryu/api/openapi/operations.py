@@ -275,6 +275,11 @@ PUT    /senryu/sources/{token} 200 empty < application/octet-stream
 PUT    /senryu/slugs/{token} 200 empty < application/octet-stream
 GET    /senryu/slugs/{token} 200 application/gzip
 GET    /senryu/streams/{token} 200 text/plain
+GET    /account/invoices 200 [#invoice]
+GET    /account/invoices/{number} 200 #invoice
+GET    /teams/{team}/invoices 200 [#team-invoice]
+GET    /teams/{team}/invoices/{number} 200 #team-invoice
+GET    /senryu/statements/{month} 200 #statement
 GET    /senryu/backups/{token}/{name} 200 application/octet-stream
 GET    /senryu/logs/{token} 200 text/event-stream
 """

@@ -31,6 +31,9 @@ _COLLABORATOR = f"""
 
 _CREDENTIAL = "provisioning|active|rotating|wait_for_deprovision"
 _PRICE = "{cents:integer contract:boolean metered:boolean unit:text}"
+_INVOICE = f"""
+    {_TIMES} charges_total:number credits_total:number id:uuid number:integer period_end:text period_start:text state:number total:number
+"""
 _SERVICE = f"""
     cli_plugin_name?:text {_TIMES} human_name:text id:uuid name:text state:alpha|beta|ga|shutdown
     supports_multiple_installations:boolean supports_sharing:boolean
@@ -45,6 +48,11 @@ RESOURCES = {
     "account": _ACCOUNT,
     "registration": _ACCOUNT + " access_token:{token:text}",
     "account-feature": _FEATURE,
+    "invoice": _INVOICE,
+    "team-invoice": _INVOICE + " addons_total:number database_total:number dyno_units:number payment_status:text platform_total:number"
+    " weighted_dyno_hours:number",
+    "statement": _INVOICE + " month:text lines:[{app?:" + _APP + " cents:integer kind:dyno|add-on|pool name:text price_cents:integer"
+    " seconds:integer size:text}]",
     "account-quota": "account_quota:integer apps:[{app_uuid:uuid quota_used:integer}] month:text quota_used:integer size:text",
     "add-on": f"""
         {_TIMES} actions:[object] addon_service:{{{_SERVICE}}} app:{_APP} billed_price?:{_PRICE}
