@@ -50,9 +50,10 @@ class JudgedPoster:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         given = [("Host", place), *headers, ("Content-Length", str(len(body))), ("Connection", "close")]
         tls = self._tls or ssl.create_default_context()
+        backend = judging(self._resolver, "the webhook", allow_private=self._allow_private)
         where = f"{parts.scheme.lower()}://{place}{target}"
         async with (
-            httpcore.AsyncConnectionPool(ssl_context=tls, max_connections=1, network_backend=self._judging()) as pool,
+            httpcore.AsyncConnectionPool(ssl_context=tls, max_connections=1, network_backend=backend) as pool,
             pool.stream("POST", where, headers=given, content=body) as answer,
         ):
             size = 0
@@ -62,30 +63,30 @@ class JudgedPoster:
                     break  # leaving closes the connection
             return int(answer.status)
 
-    def _judging(self) -> httpcore.AsyncNetworkBackend:
-        import httpcore
 
-        resolver, allow_private = self._resolver, self._allow_private
+def judging(resolver: Resolver, what: str, *, allow_private: bool) -> httpcore.AsyncNetworkBackend:
+    """Connects to addresses that were judged only. Raises: Invalid, as its `connect_tcp` does."""
+    import httpcore
 
-        class Judging(httpcore.AsyncNetworkBackend):
-            _inner = httpcore.AnyIOBackend()
+    class Judging(httpcore.AsyncNetworkBackend):
+        _inner = httpcore.AnyIOBackend()
 
-            async def connect_tcp(
-                self,
-                host: str,
-                port: int,
-                timeout: float | None = None,
-                local_address: str | None = None,
-                socket_options: Iterable[Any] | None = None,
-            ) -> httpcore.AsyncNetworkStream:
-                found = await resolver.addresses(host, port)
-                address = checked_address(found, port, what="the webhook", allow_private=allow_private)
-                return await self._inner.connect_tcp(address, port, limits.WEBHOOK_CONNECT_TIMEOUT_S, local_address, socket_options)
+        async def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,
+            local_address: str | None = None,
+            socket_options: Iterable[Any] | None = None,
+        ) -> httpcore.AsyncNetworkStream:
+            found = await resolver.addresses(host, port)
+            address = checked_address(found, port, what=what, allow_private=allow_private)
+            return await self._inner.connect_tcp(address, port, limits.WEBHOOK_CONNECT_TIMEOUT_S, local_address, socket_options)
 
-            async def sleep(self, seconds: float) -> None:
-                await self._inner.sleep(seconds)
+        async def sleep(self, seconds: float) -> None:
+            await self._inner.sleep(seconds)
 
-        return Judging()
+    return Judging()
 
 
 _: type[Poster] = JudgedPoster

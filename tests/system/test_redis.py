@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -56,7 +54,7 @@ def test_a_store_is_reached_from_its_own_dynos_only_and_outlives_kills(platform:
     assert "could not connect" in _asked(other, "KEYS '*'", url=stolen, check=False).lower()
 
     # Shared, it is.
-    [made] = [each for each in json.loads(app.senryu("addons", "--json").stdout)]
+    [made] = json.loads(app.senryu("addons", "--json").stdout)
     other.senryu("addons:attach", made["name"], "--as", "SHARED")
     assert _asked(other, "GET picture", url="$SHARED_URL") == "kite"
     other.senryu("addons:detach", "SHARED")

@@ -14,8 +14,9 @@ from ..core.app import App
 from ..core.database import DEFAULT, CredentialState, namespace
 from ..core.errors import Conflict, Invalid, NotFound
 from ..core.release import Release
+from ..store.accounts import find_accounts
 from ..store.add_ons import create_attachment, delete_attachments, list_attachments
-from ..store.apps import lock_app
+from ..store.apps import find_apps, lock_app
 from ..store.credentials import find_credential
 from ..store.releases import latest_release
 from .note import note
@@ -30,6 +31,17 @@ async def release_as(app: App, description: str, *, by: Account, **parts: Unpack
         return Draft(description, latest.config_vars if latest else {})
 
     return await release(app, draft, by=by, **parts)
+
+
+async def release_users(add_on: AddOn, what: str, *, by: Account | None = None, **parts: Unpack[Releasing]) -> None:
+    """A release of each app that has the add-on attached, as somebody's or as the apps' owners'. `what` was done, such as `Update`."""
+    async with parts["db"].reading() as tx:
+        attached = await list_attachments(tx, add_on_id=add_on.id, vault=parts["vault"])
+        apps = await find_apps(tx, {attachment.app_id for attachment, _ in attached})
+        owners = await find_accounts(tx, {app.owner_id for app in apps.values()})
+    for app in apps.values():
+        names = sorted(attachment.name for attachment, _ in attached if attachment.app_id == app.id)
+        await release_as(app, f"{what} {', '.join(names)} (@{add_on.name})", by=by or owners[app.owner_id], **parts)
 
 
 async def attach(

@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar, Unpack
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 
@@ -20,6 +20,7 @@ from ..core.add_on import (
     AddOn,
     AddOnState,
     Attachment,
+    Given,
     Supplier,
     Suppliers,
     check_free,
@@ -32,7 +33,7 @@ from ..core.add_on import (
 from ..core.app import App
 from ..core.clock import Clock
 from ..core.errors import Conflict, Invalid, NotFound, PlatformError, Unavailable
-from ..core.limits import PROVISION_TIMEOUT_S
+from ..core.limits import ACCEPTED_MAX_S, PROVISION_TIMEOUT_S
 from ..store.accounts import find_accounts
 from ..store.add_ons import (
     create_add_on,
@@ -54,6 +55,7 @@ from .parts import Releasing
 
 _Answer = TypeVar("_Answer")
 _log = structlog.get_logger("add-ons")
+_making: set[UUID] = set()  # by this process, which is the only one
 
 
 def _drawn(app: App, supplier: Supplier, plan: str, name: str | None, clock: Clock) -> AddOn:
@@ -72,9 +74,12 @@ async def provision(
     options: Mapping[str, str],
     by: Account,
     suppliers: Suppliers,
+    also: Callable[[Transaction, AddOn], Awaitable[None]] | None = None,
     **parts: Unpack[Releasing],
 ) -> AddOn:
-    """Makes an add-on of the plan `service:plan`, attaches it and releases.
+    """Makes an add-on of the plan `service:plan`, attaches it and releases. One whose supplier needs longer is `provisioning`.
+
+    `also` is stored with its row.
 
     Raises: Invalid for an unknown plan or option, Conflict when a name is taken, Unavailable when its supplier fails (nothing is left).
     """
@@ -97,6 +102,8 @@ async def provision(
         await create_attachment(tx, first)
         await note(tx, held, add_on, "create", now=add_on.created_at, by=by.id)
         await note(tx, held, first, "create", now=add_on.created_at, by=by.id)
+        if also is not None:
+            await also(tx, add_on)
     try:
         made = await _supplied(add_on, supplier, options, db=parts["db"], vault=vault, clock=clock)
     except (Invalid, Unavailable):
@@ -104,22 +111,45 @@ async def provision(
         with suppress(Unavailable):  # it goes with the next round; what is told is why it was not made
             await _taken_away(leaving, supplier, db=parts["db"])
         raise
-    await release_as(app, f"Attach {chosen_name} (@{made.name})", by=by, **parts)
+    if made.state is AddOnState.PROVISIONED:  # else once it is
+        await release_as(app, f"Attach {chosen_name} (@{made.name})", by=by, **parts)
     return made
 
 
 async def _supplied(
     add_on: AddOn, supplier: Supplier, options: Mapping[str, str], *, db: Database, vault: Vault, clock: Clock
 ) -> AddOn:
-    config = await _in_time(add_on, supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options))
+    _making.add(add_on.id)
+    try:
+        return await _asked(add_on, supplier, options, db=db, vault=vault, clock=clock)
+    finally:
+        _making.discard(add_on.id)
+
+
+async def _asked(
+    add_on: AddOn, supplier: Supplier, options: Mapping[str, str], *, db: Database, vault: Vault, clock: Clock
+) -> AddOn:
+    answer = await _in_time(add_on, supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options))
+    given = answer if isinstance(answer, Given) else Given(answer, message=supplier.service.message)
     async with db.transaction() as tx:
         now = await find_add_on(tx, add_on.id, vault=vault)
-        if now is None or now.state is not AddOnState.PROVISIONING:
-            raise Conflict(f"{add_on.name} was destroyed while it was being made.")
-        made = replace(now, state=AddOnState.PROVISIONED, config=config, updated_at=clock.now())
-        await update_add_on(tx, made, vault=vault)
-        await _note(tx, made, "update", was=add_on)
-    return made
+        if now is not None and now.state is not AddOnState.DEPROVISIONING:
+            made = _with(now, given, clock.now())
+            await update_add_on(tx, made, vault=vault)
+            await _note(tx, made, "update", was=add_on)
+            return made
+        if now is not None:
+            await update_add_on(tx, now := replace(now, provider_id=given.provider_id), vault=vault)
+    if now is not None:  # whoever destroyed it left it to this call, which knows what there is
+        await _taken_away(now, supplier, db=db)
+    raise Conflict(f"{add_on.name} was destroyed while it was being made.")
+
+
+def _with(add_on: AddOn, given: Given, now: datetime) -> AddOn:
+    """As the supplier gave it; not provisioned yet while it has no config."""
+    told = replace(add_on, provider_id=given.provider_id or add_on.provider_id, message=given.message or add_on.message, updated_at=now)
+    is_told = add_on.state is AddOnState.PROVISIONED  # the supplier said that it is done before it answered
+    return told if given.config is None or is_told else replace(told, state=AddOnState.PROVISIONED, config=given.config)
 
 
 async def _in_time(add_on: AddOn, call: Awaitable[_Answer]) -> _Answer:
@@ -160,8 +190,12 @@ async def change_plan(add_on: AddOn, wanted: str, *, suppliers: Suppliers, db: D
     supplier, plan = chosen(suppliers, wanted)
     if supplier.service.name != add_on.service:
         raise Invalid(f"{add_on.name} is of {add_on.service}; it cannot become one of {supplier.service.name}.")
-    await _in_time(add_on, supplier.change_plan(add_on.id, plan))
-    return await _changed(add_on, lambda now: replace(now, plan=plan.slug), db=db, vault=vault, clock=clock)
+    given = await _in_time(add_on, supplier.change_plan(add_on.id, plan)) or Given(None)
+
+    def changed(now: AddOn) -> AddOn:
+        return replace(now, plan=plan.slug, config={**now.config, **(given.config or {})}, message=given.message or now.message)
+
+    return await _changed(add_on, changed, db=db, vault=vault, clock=clock)
 
 
 async def rename_add_on(add_on: AddOn, name: str, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
@@ -203,6 +237,8 @@ async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppli
     for user in users.values():
         names = [attachment.name for attachment, _ in attached if attachment.app_id == user.id]
         await release_as(user, f"Detach {', '.join(names) or add_on.name} (@{add_on.name})", by=by, **parts)
+    if add_on.id in _making:
+        return leaving  # it goes once its supplier has answered
     await _taken_away(leaving, suppliers[add_on.service], db=parts["db"])
     return replace(leaving, state=AddOnState.DEPROVISIONED)
 
@@ -213,19 +249,37 @@ async def finish_add_ons(*, suppliers: Suppliers, **parts: Unpack[Releasing]) ->
     async with db.reading() as tx:
         half = await list_add_ons(tx, vault=vault, state=AddOnState.PROVISIONING)
         leaving = await list_add_ons(tx, vault=vault, state=AddOnState.DEPROVISIONING)
-    before = parts["clock"].now() - timedelta(seconds=2 * PROVISION_TIMEOUT_S)
-    for add_on in [*(one for one in half if one.created_at < before), *(one for one in leaving if one.updated_at < before)]:
+    now = parts["clock"].now()
+    for add_on in [*half, *leaving]:
         supplier = suppliers.get(add_on.service)
-        if supplier is None:
+        if supplier is None or not _is_due(add_on, now):
             continue
         try:
             if add_on.state is AddOnState.DEPROVISIONING:
                 await _taken_away(add_on, supplier, db=db)
+            elif add_on.provider_id is not None:
+                await _leaving(add_on, db=db, vault=vault, clock=parts["clock"])
             else:
-                await _supplied(add_on, supplier, {}, db=db, vault=vault, clock=parts["clock"])
-                await _told(add_on, **parts)
+                await _made_after_all(add_on, supplier, **parts)
         except PlatformError as problem:
             _log.warning("add-on waits", add_on=add_on.name, state=add_on.state, reason=problem.message)
+
+
+def _is_due(add_on: AddOn, now: datetime) -> bool:
+    """Whether nobody is at work on it any more; one that its supplier accepted has long to come."""
+    if add_on.state is AddOnState.DEPROVISIONING:
+        return add_on.updated_at < now - timedelta(seconds=2 * PROVISION_TIMEOUT_S)
+    return add_on.created_at < now - timedelta(seconds=2 * PROVISION_TIMEOUT_S if add_on.provider_id is None else ACCEPTED_MAX_S)
+
+
+async def _made_after_all(add_on: AddOn, supplier: Supplier, **parts: Unpack[Releasing]) -> None:
+    try:
+        made = await _supplied(add_on, supplier, {}, db=parts["db"], vault=parts["vault"], clock=parts["clock"])
+    except Invalid:
+        await _leaving(add_on, db=parts["db"], vault=parts["vault"], clock=parts["clock"])
+        raise
+    if made.state is AddOnState.PROVISIONED:
+        await _told(add_on, **parts)
 
 
 async def _told(add_on: AddOn, **parts: Unpack[Releasing]) -> None:

@@ -19,11 +19,11 @@ from ..core.add_on import AddOn, AddOnState
 from ..core.errors import Conflict, PlatformError
 from ..core.key_value_store import SERVICE, KeyValueStores
 from ..store.accounts import find_accounts
-from ..store.add_ons import find_add_on, list_add_ons, list_attachments, update_add_on
-from ..store.apps import find_app, find_apps
+from ..store.add_ons import find_add_on, list_add_ons, update_add_on
+from ..store.apps import find_app
 from ..store.database import Database
 from ..store.vault import Vault
-from .attach import release_as
+from .attach import release_users
 from .parts import Releasing
 
 RESETTING = "Its credentials are being reset."
@@ -70,12 +70,7 @@ def _is_half(add_on: AddOn) -> bool:
 
 
 async def _finish(marked: AddOn, *, by: Account, stores: KeyValueStores, **parts: Unpack[Releasing]) -> None:
-    async with parts["db"].reading() as tx:
-        attached = await list_attachments(tx, add_on_id=marked.id, vault=parts["vault"])
-        apps = await find_apps(tx, {attachment.app_id for attachment, _ in attached})
-    for app in apps.values():
-        names = sorted(attachment.name for attachment, _ in attached if attachment.app_id == app.id)
-        await release_as(app, f"Update {', '.join(names)} (@{marked.name})", by=by, **parts)
+    await release_users(marked, "Update", by=by, **parts)
     await stores.dismiss(marked.id, marked.config["URL"])
     now = await _current(marked.id, db=parts["db"], vault=parts["vault"])
     await _stored(replace(now, message=None), db=parts["db"], vault=parts["vault"])

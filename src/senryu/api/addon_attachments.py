@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..actions.attach import attach, detach
+from ..core.account import Account
 from ..core.add_on import AddOn, AddOnState, Attachment, Suppliers, plan_id, variables
 from ..core.app import App
 from ..core.database import credential_in
@@ -24,10 +25,12 @@ from ..store.add_ons import find_add_on, list_attachments
 from ..store.apps import find_apps, list_apps
 from .auth import AppDep, Caller, CallerDep, PlatformDep
 from .body import json_body, named, needed_name, text, uuid_or
+from .links import origin, signed
 from .parts import iso, releasing
 from .ranges import listed
 
 router = APIRouter()
+_SIGN_ON_S = 300
 Attached = tuple[Attachment, AddOn]
 
 
@@ -52,6 +55,14 @@ def shown(entry: Attached, apps: dict[UUID, App], suppliers: Suppliers) -> dict[
         "updated_at": iso(attachment.updated_at),
         "web_url": None,
     }
+
+
+def dashboard(add_on: AddOn, account: Account, platform: Platform) -> str | None:
+    """Where an account may open an add-on's dashboard for some minutes; None for one that has none."""
+    manifest = platform.partners.manifest(add_on.service) if platform.partners else None
+    if manifest is None or not manifest.sso_url or add_on.provider_id is None:
+        return None
+    return f"{origin(platform)}/senryu/sso/{account.id}/{signed(f'sso {account.id}', add_on.id, _SIGN_ON_S, platform)}"
 
 
 def _named(app: App) -> dict[str, str]:
@@ -181,4 +192,6 @@ async def resolve(request: Request, caller: CallerDep, platform: PlatformDep) ->
         entries = matching([e for e in await list_attachments(tx, vault=platform.vault) if e[0].app_id in mine], wanted)
     if not entries:
         raise NotFound(f"Couldn't find the add-on attachment {wanted[:80]}.", id="not_found")
-    return JSONResponse(await shown_all(entries, platform))
+    shown = await shown_all(entries, platform)
+    urls = {str(attachment.id): dashboard(add_on, caller.account, platform) for attachment, add_on in entries}
+    return JSONResponse([{**each, "web_url": urls[each["id"]]} for each in shown])

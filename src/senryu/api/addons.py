@@ -12,7 +12,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ..actions.access import app_for
+from ..actions.attach import release_users
+from ..actions.fork_database import checked_origin, fork, wanted_origin
 from ..actions.provision import change_plan, deprovision, provision, rename_add_on
+from ..core.account import Account
 from ..core.add_on import AddOn, Attachment, Suppliers, variables
 from ..core.app import App
 from ..core.errors import Conflict, NotFound
@@ -20,10 +23,11 @@ from ..core.permission import Permission
 from ..platform import Platform
 from ..store.add_ons import find_add_on, list_add_ons, list_attachments
 from ..store.apps import find_apps, list_apps
-from .addon_attachments import matching
+from .addon_attachments import dashboard, matching
 from .addon_services import shown_plan, shown_price, shown_service
 from .auth import AppDep, Caller, CallerDep, PlatformDep
 from .body import flag, json_body, named, needed_name, text, uuid_or
+from .database_transfers import transfers_of
 from .parts import iso, releasing
 from .ranges import listed
 
@@ -46,7 +50,7 @@ def shown(add_on: AddOn, app: App, attached: Sequence[tuple[Attachment, AddOn]],
         "id": str(add_on.id),
         "name": add_on.name,
         "plan": shown_plan(plan, service),
-        "provider_id": str(add_on.id),
+        "provider_id": add_on.provider_id or str(add_on.id),
         "provision_message": add_on.message,
         "state": add_on.state.value,
         "updated_at": iso(add_on.updated_at),
@@ -59,6 +63,12 @@ async def _shown_all(add_ons: Sequence[AddOn], platform: Platform) -> list[dict[
         apps = await find_apps(tx, {add_on.app_id for add_on in add_ons})
         attached = [entry for app_id in apps for entry in await list_attachments(tx, app_id=app_id, vault=platform.vault)]
     return [shown(add_on, apps[add_on.app_id], attached, platform.suppliers) for add_on in add_ons if add_on.app_id in apps]
+
+
+async def shown_one(add_on: AddOn, platform: Platform, account: Account | None = None) -> dict[str, Any]:
+    """One, with where `account` may open its dashboard."""
+    shown = (await _shown_all([add_on], platform))[0]
+    return shown if account is None else {**shown, "web_url": dashboard(add_on, account, platform)}
 
 
 async def found_add_on(wanted: str, caller: Caller, platform: Platform, needs: Permission = Permission.VIEW) -> tuple[AddOn, App]:
@@ -114,13 +124,23 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
     """Create: makes the add-on, attaches it, releases."""
     body = await json_body(request)
     attachment = body.get("attachment") if isinstance(body.get("attachment"), dict) else {}
-    options = body.get("config") if isinstance(body.get("config"), dict) else {}
+    config = body.get("config") if isinstance(body.get("config"), dict) else {}
+    options, origin, to, ago = wanted_origin({key: str(value) for key, value in (config or {}).items()})
+    plan, name, attached_as = needed_name(body, "plan"), text(body, "name", most=255), text(attachment or {}, "name", most=100)
+    if origin:
+        source = await _of_app(origin.partition("::")[2] or origin, await _app_of(origin, app, caller, platform), platform)
+        transfers = transfers_of(platform)
+        made = await fork(
+            app, plan, checked_origin(source, plan, to, ago, transfers=transfers), name=name, attached_as=attached_as, options=options,
+            by=caller.account, transfers=transfers, **releasing(platform),
+        )  # fmt: skip
+        return JSONResponse((await _shown_all([made], platform))[0], 201)
     made = await provision(
         app,
-        needed_name(body, "plan"),
-        name=text(body, "name", most=255),
-        attached_as=text(attachment or {}, "name", most=100),
-        options={key: str(value) for key, value in (options or {}).items()},
+        plan,
+        name=name,
+        attached_as=attached_as,
+        options=options,
         by=caller.account,
         suppliers=platform.suppliers,
         **releasing(platform),
@@ -128,17 +148,26 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
     return JSONResponse((await _shown_all([made], platform))[0], 201)
 
 
+async def _app_of(origin: str, app: App, caller: Caller, platform: Platform) -> App:
+    """Of `other::DATABASE`, the other app, for those who may change it; else the app itself. Raises: NotFound, Forbidden."""
+    other, separator, _ = origin.partition("::")
+    if not separator:
+        return app
+    async with platform.db.reading() as tx:
+        return await app_for(tx, caller.account, uuid_or(other), needs=Permission.DEPLOY)
+
+
 @router.get("/addons/{addon}")
 async def info(addon: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Info."""
     found, _ = await found_add_on(addon, caller, platform)
-    return JSONResponse((await _shown_all([found], platform))[0])
+    return JSONResponse(await shown_one(found, platform, caller.account))
 
 
 @router.get("/apps/{app}/addons/{addon}")
-async def info_of_app(addon: str, app: AppDep, platform: PlatformDep) -> JSONResponse:
+async def info_of_app(addon: str, app: AppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Info by App."""
-    return JSONResponse((await _shown_all([await _of_app(addon, app, platform)], platform))[0])
+    return JSONResponse(await shown_one(await _of_app(addon, app, platform), platform, caller.account))
 
 
 @router.patch("/apps/{app}/addons/{addon}")
@@ -147,7 +176,10 @@ async def update(addon: str, request: Request, app: AppDep, caller: CallerDep, p
     body = await json_body(request)
     add_on, _ = await found_add_on(str((await _of_app(addon, app, platform)).id), caller, platform, Permission.DEPLOY)
     if plan := named(body, "plan"):
+        former = add_on.config
         add_on = await change_plan(add_on, plan, suppliers=platform.suppliers, db=platform.db, vault=platform.vault, clock=platform.clock)
+        if add_on.config != former:
+            await release_users(add_on, "Update", by=caller.account, **releasing(platform))
     if name := text(body, "name", most=255):
         add_on = await rename_add_on(add_on, name, db=platform.db, vault=platform.vault, clock=platform.clock)
     return JSONResponse((await _shown_all([add_on], platform))[0])
@@ -174,9 +206,9 @@ async def resolve(request: Request, caller: CallerDep, platform: PlatformDep) ->
         async with platform.db.reading() as tx:
             app = await app_for(tx, caller.account, uuid_or(of_app))
         try:
-            return JSONResponse(await _shown_all([await _of_app(wanted, app, platform)], platform))
+            return JSONResponse([await shown_one(await _of_app(wanted, app, platform), platform, caller.account)])
         except NotFound:
             pass  # a name is unique on the whole platform; the client does not ask again without the app
     found, _ = await found_add_on(wanted, caller, platform)
-    return JSONResponse(await _shown_all([found], platform))
+    return JSONResponse([await shown_one(found, platform, caller.account)])
 

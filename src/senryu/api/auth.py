@@ -106,6 +106,9 @@ def permits(scope: Sequence[str], method: str, path: str) -> bool:
 
     Source: https://devcenter.heroku.com/articles/oauth#scopes
     """
+    own = next((each.removeprefix("addon:") for each in scope if each.startswith("addon:")), None)
+    if own is not None:  # a partner's, for one add-on
+        return (path + "/").startswith(f"/addons/{own}/") or path == "/oauth/sessions/~"
     if "global" in scope or path == "/oauth/sessions/~":
         return True
     reads = method in ("GET", "HEAD") or path == "/filters/apps"

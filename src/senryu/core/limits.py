@@ -24,6 +24,9 @@ APP_TRANSFERS_PER_ACCOUNT_MAX = 100  # ours: offers that wait for an answer
 
 # Add-ons
 PROVISION_TIMEOUT_S = 60.0  # ours: a supplier's one call
+PARTNER_TIMEOUT_S = 25.0
+PARTNER_ANSWER_MAX_BYTES = 1024 * 1024  # ours
+ACCEPTED_MAX_S = 12 * 3600.0  # how long a partner may take that said it takes longer
 OBJECTS_ROUND_S = 5.0  # ours: how often buckets are looked at, so for how long an upload can go over a plan
 OBJECTS_RESPONSE_TIMEOUT_S = 300.0  # ours: joining the parts of a large upload is silent
 ADD_ONS_ROUND_S = 60.0  # ours: how often what a crash interrupted is gone on with
@@ -41,6 +44,7 @@ BACKUPS_KEPT_AFTER_S = 30 * 24 * 3600.0  # of a database that was destroyed
 TRANSFERS_KEPT = 50  # restores and copies of an app in its list
 SCHEDULES_ROUND_S = 30.0  # how often what is due is begun
 SCHEDULES_PER_DATABASE_MAX = 10
+HISTORY_ROUND_S = 24 * 3600.0  # from one base backup of the databases' server to the next
 
 # Scheduler (Dev Center: scheduler)
 SCHEDULED_JOBS_PER_APP_MAX = 100  # ours

@@ -18,6 +18,7 @@ add_ons = Table(
     Column("state", String(16), nullable=False),
     Column("sealed_config", LargeBinary, nullable=False),
     Column("message", Text),
+    Column("provider_id", String(255)),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
 )
@@ -48,4 +49,15 @@ add_on_credentials = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     UniqueConstraint("add_on_id", "name"),
+)
+
+# Services of others. `sealed_manifest` has its passwords; `client_id` is the OAuth client that the partner gets tokens with.
+partners = Table(
+    "partners",
+    metadata,
+    Column("name", String(62), primary_key=True),
+    Column("client_id", Uuid, nullable=False),
+    Column("sealed_manifest", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
 )

@@ -1,0 +1,5 @@
+"""Add-ons of others, by Heroku's Add-on Partner API."""
+
+from .supplier import PartnerSupplier
+
+__all__ = ["PartnerSupplier"]
