@@ -91,6 +91,7 @@ class Copy:
         _run(uv, "venv", "-q", "--python", "/usr/bin/python3", str(venv))
         if not as_released and _senryu_may_read(_PACKAGES):
             (venv / "lib/python3.11/site-packages/parts.pth").write_text(f"{_PACKAGES}\n")
+            (venv / "bin/weed").symlink_to(CHECKOUT / ".venv/bin/weed")  # the one package that is a program
         else:
             _run(uv, "pip", "sync", "-q", "--python", f"{venv}/bin/python", "--require-hashes", str(CHECKOUT / "requirements.lock"))
         _run(uv, "pip", "install", "-q", "--python", f"{venv}/bin/python", "--no-deps", "--compile-bytecode", str(CHECKOUT))
