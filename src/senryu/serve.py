@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TextIO, cast
@@ -22,11 +23,13 @@ from uvicorn.server import Server
 
 from .actions.deliver import Deliveries
 from .actions.destroy import clear_all_away
+from .actions.fork_database import abandon as abandon_fork
 from .actions.keep_backups import keep_backups
 from .actions.keep_certificates import CertificateLoop
 from .actions.keep_databases import DatabaseLoop
 from .actions.keep_quotas import keep_all_quotas
 from .actions.meter import fold
+from .actions.parts import Releasing
 from .actions.push import authorize_push, push
 from .actions.recover import recover
 from .actions.retain import retain
@@ -46,7 +49,7 @@ from .core.clock import Clock
 from .core.codes import router_line
 from .core.errors import NotFound, PlatformError
 from .core.log_drain import LogDrain
-from .engines.container import ContainerArchivePrograms, ContainerEngine
+from .engines.container import ContainerArchivePrograms, ContainerEngine, ContainerHistory
 from .git.door import GitDoor
 from .git.repository import Repositories
 from .git.target import Output, PushTarget
@@ -172,7 +175,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             databases=PostgresDatabases(postgres_server(settings, engine)),
             stores=RedisSupplier(engine),
             partners=await registered_partners(settings, db, vault, resolver, clock, suppliers),
-            transfers=_transfers(settings, db, vault, blobs, supervisor, suppliers, engine, clock),
+            transfers=_transfers(settings, db, vault, blobs, supervisor, suppliers, engine, logs, clock),
         )
         db.on_news = (await house.enter_async_context(_deliveries(platform))).wake
         _undertake_chores(platform, supervisor, builder)
@@ -245,11 +248,17 @@ def _transfers(
     supervision: Supervisor,
     suppliers: Suppliers,
     engine: ContainerEngine,
+    logs: FileLogs,
     clock: Clock,
 ) -> Transfers:
-    movables = {"heroku-postgresql": PostgresMoving(postgres_server(settings, engine))}
+    releasing = Releasing(
+        db=db, log_writer=logs, clock=clock, supervision=supervision, default_size=settings.default_size, vault=vault
+    )
+    history = None if settings.postgres_admin_url else ContainerHistory(settings.home)
+    movables = {"heroku-postgresql": PostgresMoving(postgres_server(settings, engine), history)}
     programs = ContainerArchivePrograms(settings.home)
-    return Transfers(db, vault, clock, blobs, supervision, suppliers, programs, movables)
+    abandon = partial(abandon_fork, suppliers=suppliers, **releasing)
+    return Transfers(db, vault, clock, blobs, supervision, suppliers, programs, movables, abandon)
 
 
 def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: ContainerBuilder) -> None:

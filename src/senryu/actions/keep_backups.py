@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
-from ..core.add_on import AddOn
+from ..core.add_on import AddOn, AddOnState
 from ..core.errors import Invalid, PlatformError
-from ..core.limits import BACKUPS_KEPT_AFTER_S, SCHEDULES_ROUND_S, TRANSFERS_KEPT
+from ..core.limits import BACKUPS_KEPT_AFTER_S, HISTORY_ROUND_S, SCHEDULES_ROUND_S, TRANSFERS_KEPT
 from ..core.transfer import Schedule, Transfer, TransferKind, next_run, superfluous
 from ..store.add_ons import find_add_on, list_add_ons
 from ..store.transfers import list_schedules, list_transfers, set_due
@@ -36,14 +36,44 @@ def zone_of(name: str) -> ZoneInfo:
 
 async def keep_backups(transfers: Transfers) -> None:
     """Ends what an earlier platform was at, then looks twice a minute, for ever."""
-    rounds = 0
+    rounds, history = 0, KeptHistory(transfers)
     await _guarded(transfers.recover())
     while True:
+        await _guarded(history.look())
         await _guarded(begin_due(transfers))
         if rounds % _PRUNE_ROUNDS == 0:
             await _guarded(prune(transfers))
         rounds += 1
         await transfers.clock.sleep(SCHEDULES_ROUND_S)
+
+
+class KeptHistory:
+    """Has what databases were kept while one has a plan that can go back to it, with a base backup each day."""
+
+    def __init__(self, transfers: Transfers) -> None:
+        self._transfers = transfers
+        self._days: dict[str, int] = {}
+        self._at_s: dict[str, float] = {}
+
+    async def look(self) -> None:
+        """Begins what is due, which goes on beside."""
+        parts = self._transfers
+        async with parts.db.reading() as tx:
+            add_ons = await list_add_ons(tx, vault=parts.vault, state=AddOnState.PROVISIONED)
+        for service in parts.movables:
+            plans = [parts.suppliers[service].service.plan(add_on.plan) for add_on in add_ons if add_on.service == service]
+            days = max((plan.limits["rollback_days"] for plan in plans), default=0)
+            is_due = days > 0 and parts.clock.monotonic() - self._at_s.get(service, 0.0) > HISTORY_ROUND_S
+            if days != self._days.get(service, -1) or is_due:
+                self._days[service], self._at_s[service] = days, parts.clock.monotonic()
+                parts.supervision.undertake(f"history:{service}", self._keep(service, days))
+
+    async def _keep(self, service: str, days: int) -> None:
+        try:
+            await self._transfers.movables[service].keep_history(days)
+        except PlatformError as problem:
+            self._days.pop(service, None)
+            _log.warning("history of databases waits", service=service, reason=problem.message)
 
 
 async def _guarded(work: Awaitable[None]) -> None:

@@ -34,7 +34,7 @@ async def back_up(
 
     async def work(report: Report) -> int:
         async with asyncio.timeout(TRANSFER_TIMEOUT_S):
-            await _into_archive(add_on, report, transfers)
+            await into_archive(add_on, report, transfers)
         return 0
 
     return await transfers.begin(work, replace(draft, schedule=schedule), also=also)
@@ -70,7 +70,7 @@ async def restore(
                     passing=report.counted, allow_private=allow_private,
                 )  # fmt: skip
             try:
-                return await _into_database(archive, add_on, report, transfers, extensions)
+                return await into_database(archive, add_on, report, transfers, extensions)
             finally:
                 if key is None:
                     await transfers.blobs.delete(archive)
@@ -92,15 +92,16 @@ async def copy(source: Side, target: Side, *, names: tuple[str, str], transfers:
         archive = report.transfer.key
         async with asyncio.timeout(TRANSFER_TIMEOUT_S):
             try:
-                await _into_archive(source, report, transfers)
-                return await _into_database(archive, target, report, transfers)
+                await into_archive(source, report, transfers)
+                return await into_database(archive, target, report, transfers)
             finally:
                 await transfers.blobs.delete(archive)
 
     return await transfers.begin(work, replace(draft, from_name=names[0], to_name=names[1]))
 
 
-async def _into_archive(source: Side, report: Report, transfers: Transfers) -> None:
+async def into_archive(source: Side, report: Report, transfers: Transfers) -> None:
+    """Dumps a database into the transfer's archive. Raises: Invalid, Unavailable."""
     extensions = None
     if isinstance(source, AddOn):
         movable = transfers.movable(source)
@@ -112,9 +113,10 @@ async def _into_archive(source: Side, report: Report, transfers: Transfers) -> N
         await transfers.blobs.put(report.transfer.key, report.counted(dumped), max_bytes=BACKUP_MAX_BYTES)
 
 
-async def _into_database(
+async def into_database(
     archive: str, target: Side, report: Report, transfers: Transfers, extensions: Sequence[str] = ()
 ) -> int:
+    """Replaces a database by the archive at a key; gives how many statements failed. Raises: Invalid, Conflict, Unavailable."""
     entries = restorable(await transfers.programs.entries(transfers.blobs.get(archive)))
     chunks = report.counted(transfers.blobs.get(archive))
     if isinstance(target, DatabaseAddress):

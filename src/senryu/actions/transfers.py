@@ -73,7 +73,10 @@ Work = Callable[[Report], Awaitable[int]]  # gives how many statements failed
 
 @dataclass(frozen=True)
 class Transfers:
-    """What does them. `movables` are suppliers' databases by the name of their service."""
+    """What does them. `movables` are suppliers' databases by the name of their service.
+
+    `abandon` takes away an add-on that could not be filled.
+    """
 
     db: Database
     vault: Vault
@@ -83,6 +86,7 @@ class Transfers:
     suppliers: Suppliers
     programs: ArchivePrograms
     movables: Mapping[str, Movable]
+    abandon: Callable[[UUID], Awaitable[None]]
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRANSFERS_AT_ONCE))
 
     def movable(self, add_on: AddOn) -> Movable:
@@ -107,9 +111,17 @@ class Transfers:
             await create_transfer(tx, begun)
             if also is not None:
                 await also(tx)
-        self.supervision.undertake(_task(begun.id), self._carry_out(begun, work))
+        self.go_on(begun, work)
         await asyncio.sleep(0)  # it begins before its answer is given: whoever has the answer can cancel it
         return begun
+
+    def go_on(self, begun: Transfer, work: Work) -> None:
+        """Begins the work of one that is stored."""
+        self.supervision.undertake(_task(begun.id), self._carry_out(begun, work))
+
+    async def abandoned(self, transfer: Transfer, reason: str) -> None:
+        """Ends one whose database was not made."""
+        await self._end(transfer, reason)
 
     async def draft(self, kind: TransferKind, app_id: UUID, *, of: AddOn | None = None, to: AddOn | None = None) -> Transfer:
         """A transfer that is not stored yet, with the names that databases have in their apps."""
@@ -175,6 +187,8 @@ class Transfers:
         await self.blobs.delete(transfer.key)
         if transfer.to_id is not None:
             await self._tidy(transfer)
+            if transfer.kind is TransferKind.FORK:
+                await self.abandon(transfer.to_id)
         now = self.clock.now()
         ended = replace(transfer, finished_at=now, lines=heard(transfer.lines, _stamp(now), [reason]))
         async with self.db.transaction() as tx:

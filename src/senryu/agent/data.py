@@ -20,8 +20,10 @@ from senryu.core.key_value_store import StoreOrder, StoreServer
 
 from . import network, objects, postgres, stores
 from .front import Front
+from .history import History
 from .home import Home
 from .lot import Lot
+from .protocol import RunArchiveProgram
 
 _ROUND_S = 2.0
 _STARTS_MAX = 2  # at once, after a reboot
@@ -73,6 +75,7 @@ class Data:
     def __init__(self, home: Home, lot: Lot, user: str, front: Front | None = None) -> None:
         self._lot, self._front, self._wanted = lot, front, _wanted(home)
         self.postgres = _postgres(home, lot, user)
+        self.history = History(self.postgres)
         self._shared: dict[Kind, Program[DataServer]] = {"postgres": postgres.Program(self.postgres)}
         self._objects = _objects(home, lot, user, front)
         if self._objects is not None:
@@ -129,8 +132,14 @@ class Data:
                 self._stores.forget(name)
                 self._open.discard(name)
 
+    def sockets(self, request: RunArchiveProgram) -> Path:
+        """Where the server of a program's database is reached."""
+        rewound = request.database.rewound if request.database else None
+        return self.history.sockets(rewound) if rewound else self.postgres.sockets
+
     async def look_after(self) -> None:
         """Starts again what has ended, for ever. What it cannot do is said once, not each time."""
+        await asyncio.to_thread(self.history.forget_all)
         while True:
             async with asyncio.TaskGroup() as tasks:
                 for kind, program in self._shared.items():

@@ -33,6 +33,7 @@ _START_TIMEOUT_S = 60.0
 _INIT_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
 _QUESTION_TIMEOUT_S = 10.0
+_ARCHIVE_S = 300  # at the latest, when something was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,9 @@ def settings_text(place: Place) -> str:
             "log_rotation_size = 0",
             "log_truncate_on_rotation = on",
             "log_statement = 'none'",
+            "archive_mode = on",  # see `archive`: switching it takes a restart, its command does not
+            "archive_command = '/bin/true'",
+            "include_if_exists 'archive.conf'",
             "log_min_error_statement = panic",  # statements may have secrets of tenants
             "",
         )
@@ -91,6 +95,7 @@ def access_text(place: Place) -> str:
             f"local all {ADMIN} peer map=platform",
             "local all all scram-sha-256",  # pg_dump and pg_restore, which the agent runs as the tenant
             f"hostssl samerole all {place.subnet} scram-sha-256",
+            "hostssl samerole all samehost scram-sha-256",  # people of this machine, and senryud's wires
             "",
         )
     )
@@ -98,12 +103,29 @@ def access_text(place: Place) -> str:
 
 def ident_text(place: Place) -> str:
     """pg_ident.conf: which users of the machine are the administrator. Pure."""
-    return f"platform {place.platform_user} {ADMIN}\nplatform root {ADMIN}\n"
+    return f"platform {place.platform_user} {ADMIN}\nplatform root {ADMIN}\nplatform {place.owner} {ADMIN}\n"
+
+
+def archive(place: Place, command: str) -> None:
+    """Has each finished piece of the write-ahead log taken by `command` from now on. Blocks."""
+    path = place.data / "archive.conf"
+    text = f"archive_timeout = {_ARCHIVE_S}\narchive_command = '{command}'\n"
+    if path.exists() and path.read_text() == text:
+        return
+    owner = owner_of(place)
+    fresh = place.data / "archive.conf.new"
+    fresh.write_text(text)
+    os.chown(fresh, int(str(owner["user"])), int(str(owner["group"])))
+    fresh.chmod(0o600)
+    fresh.replace(path)
+    pid = _pid(place)
+    if pid is not None:
+        os.kill(pid, signal.SIGHUP)
 
 
 def run(place: Place) -> None:
     """Sees to it that the server runs and takes connections. Blocks. Raises: Unavailable with what the owner has to do."""
-    programs = _programs(place)
+    programs = programs_of(place)
     started = None
     if not is_running(place):
         _prepare(place, programs)
@@ -123,7 +145,8 @@ def stop(place: Place) -> None:
             time.sleep(0.05)
 
 
-def _programs(place: Place) -> Path:
+def programs_of(place: Place) -> Path:
+    """PostgreSQL's programs of the version that the cluster is of, the newest for a new one. Raises: Unavailable."""
     version = place.data / "PG_VERSION"
     found = sorted((path for path in _PROGRAMS.glob("*/bin") if (path / "postgres").exists()), key=lambda path: int(path.parent.name))
     if version.exists():
@@ -134,7 +157,13 @@ def _programs(place: Place) -> Path:
     return found[-1]
 
 
-def _owner(place: Place) -> dict[str, object]:
+def group_of(place: Place) -> int:
+    """senryud's group, which may reach the socket."""
+    return pwd.getpwnam(place.platform_user).pw_gid
+
+
+def owner_of(place: Place) -> dict[str, object]:
+    """What runs a program as the server's user. Raises: Unavailable when there is none."""
     try:
         account = pwd.getpwnam(place.owner)
     except KeyError:
@@ -143,10 +172,9 @@ def _owner(place: Place) -> dict[str, object]:
 
 
 def _prepare(place: Place, programs: Path) -> None:
-    owner = _owner(place)
+    owner = owner_of(place)
     uid, gid = int(str(owner["user"])), int(str(owner["group"]))
-    platform = pwd.getpwnam(place.platform_user).pw_gid
-    for folder, mode, group in ((place.root, 0o711, gid), (place.sockets, 0o750, platform), (place.root / "log", 0o700, gid)):
+    for folder, mode, group in ((place.root, 0o711, gid), (place.sockets, 0o750, group_of(place)), (place.root / "log", 0o700, gid)):
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, uid, group)
         folder.chmod(mode)
@@ -197,7 +225,7 @@ def _start(place: Place, programs: Path) -> subprocess.Popen[bytes]:
             start_new_session=True,
             cwd="/",
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-            **_owner(place),  # type: ignore[call-overload]
+            **owner_of(place),  # type: ignore[call-overload]
         )
     return process
 

@@ -42,6 +42,7 @@ _TYPES = {
     TransferKind.BACKUP: ("pg_dump", "gof3r"),
     TransferKind.RESTORE: ("gof3r", "pg_restore"),
     TransferKind.COPY: ("pg_dump", "pg_restore"),
+    TransferKind.FORK: ("pg_dump", "pg_restore"),
 }
 
 

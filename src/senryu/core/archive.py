@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -29,7 +30,10 @@ _NEVER = ("SUBSCRIPTION ", "EVENT TRIGGER ", "DATABASE ", "PROCACT_SCHEMA ")
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """A database and whom to connect as. An empty `host` is the machine's own server; `address` pins what `host` was found to be."""
+    """A database and whom to connect as. An empty `host` is the machine's own server; `address` pins what `host` was found to be.
+
+    `rewound` names a server of an earlier moment beside the machine's own.
+    """
 
     host: str
     port: int
@@ -38,6 +42,7 @@ class DatabaseAddress:
     password: str
     address: str = ""
     must_encrypt: bool = False
+    rewound: UUID | None = None
 
 
 class ArchivePrograms(Protocol):
@@ -78,11 +83,30 @@ class Movable(Protocol):
     async def room_bytes(self, transfer_id: UUID) -> int:
         """How much there is in it now. Raises: Unavailable."""
 
+    async def rewound(self, id: UUID, transfer_id: UUID, at: datetime) -> DatabaseAddress:
+        """The database as it was, on a server beside that `tidy` removes. Raises: Invalid when that time is not kept, Unavailable."""
+
+    async def keep_history(self, days: int) -> None:
+        """Keeps what databases were from now on, so many days back; called daily. Raises: Unavailable."""
+
     async def put_in_place(self, id: UUID, transfer_id: UUID) -> None:
         """What was made beside it takes its place at once, connections to the former are cut. Raises: Unavailable, Conflict."""
 
     async def tidy(self, id: UUID, transfer_id: UUID) -> None:
         """Removes what an interrupted transfer left, on the server too. May be repeated. Raises: Unavailable."""
+
+
+class History(Protocol):
+    """What the machine's own server was in the last days."""
+
+    async def keep(self, days: int) -> None:
+        """Keeps it from now on, so many days back; called daily, it makes base backups. Raises: Unavailable."""
+
+    async def rewind(self, id: UUID, at: datetime, database: str) -> str:
+        """The server as it was, with the content of one database; gives the directory of its socket. Raises: Invalid, Unavailable."""
+
+    async def forget(self, id: UUID) -> None:
+        """Ends and removes a rewound server. May be repeated. Raises: Unavailable."""
 
 
 def restorable(entries: str) -> str:

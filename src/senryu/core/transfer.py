@@ -26,6 +26,7 @@ class TransferKind(StrEnum):
     BACKUP = "backup"
     RESTORE = "restore"
     COPY = "copy"
+    FORK = "fork"  # a copy into a database that is there for it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class Transfer:
     @property
     def name(self) -> str:
         """`b001`; `a001` for a scheduled one, `r…` for a restore, `c…` for a copy."""
-        letter = {TransferKind.BACKUP: "a" if self.schedule else "b", TransferKind.RESTORE: "r", TransferKind.COPY: "c"}[self.kind]
-        return f"{letter}{self.num:03d}"
+        plain = "a" if self.schedule else "b"
+        return f"{ {TransferKind.BACKUP: plain, TransferKind.RESTORE: 'r'}.get(self.kind, 'c') }{self.num:03d}"
 
 
 @dataclass(frozen=True, slots=True)

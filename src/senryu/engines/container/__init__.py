@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .archive_programs import ContainerArchivePrograms
 from .engine import ContainerEngine
+from .history import ContainerHistory
 
-__all__ = ["ContainerArchivePrograms", "ContainerEngine"]
+__all__ = ["ContainerArchivePrograms", "ContainerEngine", "ContainerHistory"]

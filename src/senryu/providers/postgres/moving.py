@@ -11,14 +11,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from ...core.archive import DatabaseAddress, Movable
+from ...core.archive import DatabaseAddress, History, Movable
 from ...core.errors import Conflict, Invalid, Unavailable
-from .connect import Server, connected
+from . import scram
+from .connect import Reached, Server, connected
 from .roles import TRUSTED, furnish, let_in, names
 
 _PORT = 5432
@@ -38,8 +42,8 @@ def room(transfer_id: UUID) -> tuple[str, str]:
 class PostgresMoving:
     """See Movable."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, server: Server, history: History | None = None) -> None:
+        self._server, self._history = server, history
 
     async def address(self, url: str) -> DatabaseAddress:
         """See Movable."""
@@ -78,6 +82,30 @@ class PostgresMoving:
         async with connected(self._server) as (admin, _reached):
             return int(await admin.fetchval("SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1", room(transfer_id)[0]) or 0)
 
+    async def rewound(self, id: UUID, transfer_id: UUID, at: datetime) -> DatabaseAddress:
+        """See Movable."""
+        if self._history is None:
+            raise Invalid("These databases are on a server of the platform's owner; ask them for a database of another time.")
+        database, role = names(id)
+        password = secrets.token_hex(32)
+        async with connected(self._server) as (admin, reached):
+            # The log is replayed to the last end of a transaction before that time, and must have one behind it.
+            await admin.execute("CREATE TABLE IF NOT EXISTS public.senryu_moments (at timestamptz); TRUNCATE public.senryu_moments")
+        sockets = await self._history.rewind(transfer_id, at, database)
+        beside = Reached({**reached.admin, "host": sockets}, "", reached.port)
+        async with connected(_There(beside)) as (admin, _):
+            if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
+                raise Invalid("The database was not there at that time; choose a later one.")
+            secret = scram.verifier(password, secrets.token_bytes(16))
+            await admin.execute(f"ALTER ROLE {role} LOGIN CONNECTION LIMIT -1 PASSWORD '{secret}'")
+            await admin.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true CONNECTION LIMIT -1")
+        return DatabaseAddress("", reached.port, database, role, password, rewound=transfer_id)
+
+    async def keep_history(self, days: int) -> None:
+        """See Movable."""
+        if self._history is not None:
+            await self._history.keep(days)
+
     async def put_in_place(self, id: UUID, transfer_id: UUID) -> None:
         """See Movable."""
         (database, _), (fresh, former) = names(id), room(transfer_id)
@@ -102,6 +130,19 @@ class PostgresMoving:
                 await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             if await admin.fetchval("SELECT NOT datallowconn FROM pg_database WHERE datname = $1", database):
                 await admin.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+        if self._history is not None:
+            await self._history.forget(transfer_id)
+
+
+@dataclass(frozen=True)
+class _There:
+    """A server that runs."""
+
+    where: Reached
+
+    async def reached(self) -> Reached:
+        """See Server."""
+        return self.where
 
 
 async def _install(inside: Any, role: str, extensions: Sequence[str]) -> None:

@@ -1,0 +1,109 @@
+"""A database as it was: random writes, a moment, more writes, a loss; the moment comes back row for row, into another database."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from senryu.agent import postgres
+from senryu.agent.history import History
+from senryu.core.errors import Invalid, PlatformError
+from senryu.providers.postgres import PostgresMoving, PostgresSupplier
+from system.rig import free_ports
+
+from .conftest import NEEDED, Local, connected, provisioned
+
+pytestmark = [*NEEDED, pytest.mark.skipif(not Path("/usr/bin/pgbackrest").exists(), reason="pgBackRest is not installed")]
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Local]:
+    """A server of this file's own: its history is kept."""
+    root = Path(tempfile.mkdtemp(prefix="senryu-data-", dir="/var/tmp"))
+    root.chmod(0o755)
+    place = postgres.Place(root / "postgres", "127.0.0.1", IPv4Network("127.0.0.0/8"), "root", owner="nobody", port=free_ports(1)[0])
+    history = History(place)
+    try:
+        postgres.run(place)
+        yield Local(place)
+    finally:
+        history.forget_all()
+        postgres.stop(place)
+        shutil.rmtree(root)
+
+
+@pytest_asyncio.fixture
+async def history(own: Local) -> AsyncIterator[History]:
+    made = History(own.place)
+    await made.keep(4)
+    yield made
+    await made.keep(0)
+
+
+async def _write(url: str, draw: random.Random, rounds: int) -> None:
+    async with connected(url) as tenant:
+        await tenant.execute("CREATE TABLE IF NOT EXISTS pictures (id int PRIMARY KEY, name text)")
+        for _ in range(rounds):
+            id = draw.randint(1, 200)
+            if draw.random() < 0.2:
+                await tenant.execute("DELETE FROM pictures WHERE id = $1", id)
+            else:
+                await tenant.execute(
+                    "INSERT INTO pictures VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET name = $2", id, draw.randbytes(9).hex()
+                )
+
+
+async def _rows(connection: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in await connection.fetch("SELECT * FROM pictures ORDER BY id")]
+
+
+async def _as_it_was(moving: PostgresMoving, history: History, id: UUID, at: datetime) -> list[tuple[Any, ...]]:
+    transfer = uuid4()
+    try:
+        found = await moving.rewound(id, transfer, at)
+        host = str(history.sockets(transfer))
+        past = await asyncpg.connect(host=host, port=found.port, user=found.user, password=found.password, database=found.database)
+        try:
+            return await _rows(past)
+        finally:
+            await past.close()
+    finally:
+        await moving.tidy(id, transfer)
+
+
+async def test_any_moment_comes_back_row_for_row(own: Local, history: History) -> None:
+    supplier, moving, draw = PostgresSupplier(own), PostgresMoving(own, history), random.Random(7)
+    (mine, url), (theirs, other) = await provisioned(supplier), await provisioned(supplier)
+    moments: list[tuple[datetime, list[tuple[Any, ...]]]] = []
+    for rounds in (150, 60):
+        await _write(url, draw, rounds)
+        await _write(other, draw, 20)
+        async with connected(url) as tenant:
+            moments.append((await tenant.fetchval("SELECT clock_timestamp()"), await _rows(tenant)))
+    async with connected(url) as tenant:
+        await tenant.execute("DROP TABLE pictures")
+    await history.keep(4)  # the next day's base backup, which is of what changed
+    for at, rows in moments:
+        assert len(rows) > 50
+        assert await _as_it_was(moving, history, mine, at) == rows
+    assert moments[0][1] != moments[1][1]
+    with pytest.raises(PlatformError):
+        await _as_it_was(moving, history, mine, datetime.now(UTC) - timedelta(days=3))
+    with pytest.raises(Invalid):
+        await history.rewind(uuid4(), moments[0][0], "postgres; DROP")
+    assert list(own.place.root.glob("rewound-*")) == []
+    assert await asyncio.to_thread(history.use_bytes) > 1_000_000
+    for id in (mine, theirs):
+        await supplier.deprovision(id)
