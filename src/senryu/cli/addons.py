@@ -174,7 +174,9 @@ TOPIC = {
         examples=("addons:create heroku-postgresql:essential-0",),
     ),
     "addons:info": Command(_info, "ADDON", _WITH, least=1, most=1, examples=("addons:info DATABASE",)),
-    "addons:attach": Command(_attach, "ADDON", (*AN_APP, _AS, CONFIRM), least=1, most=1, examples=("addons:attach postgresql-x-12345",)),
+    "addons:attach": Command(
+        _attach, "ADDON", (*AN_APP, _AS, _CREDENTIAL, CONFIRM), least=1, most=1, examples=("addons:attach postgresql-x-12345",)
+    ),
     "addons:detach": Command(_detach, "ATTACHMENT", AN_APP, least=1, most=1, examples=("addons:detach DATABASE",)),
     "addons:destroy": Command(
         _destroy,
