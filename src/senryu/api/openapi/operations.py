@@ -174,6 +174,15 @@ GET    /apps/{app}/usage 200 {id:uuid addons:[object]}
 POST   /apps/{app}/addons 201 #add-on < plan!:relation name:text attachment:{name:text} config:object confirm:text
 POST   /addon-attachments 201 #add-on-attachment < addon!:relation app!:relation name:text confirm:text namespace:text
 GET    /addons/{addon} 200 #add-on
+GET    /addons/{addon}/config 200 =[{name:text value:text}]
+PATCH  /addons/{addon}/config 200 =[{name:text value:text}] < config!:[object]
+POST   /addons/{addon}/actions/provision 200 #add-on
+POST   /addons/{addon}/actions/deprovision 200 #add-on
+GET    /apps/{app}/addons/{addon}/sso 200 {method:text action:text params:object}
+GET    /senryu/partners 200 =[{name:text human_name:text base_url:text plans:[text]}]
+POST   /senryu/partners 201 {name:text human_name:text base_url:text plans:[text] client_id:uuid client_secret:text} < id!:text name:text api!:object plans:[object]
+DELETE /senryu/partners/{name} 200 {name:text}
+GET    /senryu/sso/{account}/{token} 200 text/html
 GET    /addons/{addon}/addon-attachments 200 [#add-on-attachment]
 GET    /addon-attachments/{addon} 200 #add-on-attachment
 DELETE /addon-attachments/{addon} 200 #add-on-attachment
@@ -266,6 +275,11 @@ DELETE /senryu/two-factor 200 {enabled:boolean}
 POST   /senryu/two-factor/recovery-codes 201 {enabled:boolean recovery_codes:[text]}
 POST   /senryu/two-factor/resets 200 {email:text enabled:boolean} < email!:text
 GET    /accounts/{account}/actions/get-quota 200 #account-quota
+GET    /account/invoices 200 [#invoice]
+GET    /account/invoices/{number} 200 #invoice
+GET    /teams/{team}/invoices 200 [#team-invoice]
+GET    /teams/{team}/invoices/{number} 200 #team-invoice
+GET    /senryu/statements/{month} 200 #statement
 PATCH  /senryu/accounts/{email} 200 #account < verified!:boolean
 PATCH  /senryu/dyno-sizes/{size} 200 #dyno-size < any
 PUT    /senryu/dyno-sizes/{size}/allowed 200 #dyno-size < allowed?:[text]
@@ -275,11 +289,6 @@ PUT    /senryu/sources/{token} 200 empty < application/octet-stream
 PUT    /senryu/slugs/{token} 200 empty < application/octet-stream
 GET    /senryu/slugs/{token} 200 application/gzip
 GET    /senryu/streams/{token} 200 text/plain
-GET    /account/invoices 200 [#invoice]
-GET    /account/invoices/{number} 200 #invoice
-GET    /teams/{team}/invoices 200 [#team-invoice]
-GET    /teams/{team}/invoices/{number} 200 #team-invoice
-GET    /senryu/statements/{month} 200 #statement
 GET    /senryu/backups/{token}/{name} 200 application/octet-stream
 GET    /senryu/logs/{token} 200 text/event-stream
 """
