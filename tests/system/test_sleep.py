@@ -54,8 +54,9 @@ def test_an_app_sleeps_with_its_worker_and_a_held_request_wakes_it(make_app: New
 def test_an_app_asleep_stays_so_over_a_restart_of_the_platform_and_is_woken_after_it(make_app: NewApp) -> None:
     app = _napping(make_app, f"nap-{uuid4().hex[:8]}")
     eventually(lambda: _asleep(app), "sleep")
-    for service in ("senryud", "router"):
-        app.copy.kill(service)
+    app.copy.kill("router")
+    app.copy.await_health()
+    app.copy.kill("senryud")  # the request waits for it
     assert app.visit().status == 200
     eventually(lambda: app.states()["worker.1"] == "up", "the worker too")
 

@@ -61,8 +61,7 @@ async def carry_out(step: Step, app: App, wanted: Wanted, sizes: dict[str, Entry
             if why == "cycle":
                 await _say(app, dyno, hands, _WHY[why])
             elif why == "idle":
-                told = OUT_OF_HOURS if wanted.sleep is SleepReason.HOURS else IDLING
-                await _say(app, dyno, hands, told, f"State changed from {dyno.state.value} to down")
+                await _say(app, dyno, hands, _idling(wanted), f"State changed from {dyno.state.value} to down")
         case Drain(dyno):
             async with hands.db.transaction() as tx:
                 await set_dyno(tx, dyno.id, drained_at=hands.clock.now())
@@ -74,6 +73,10 @@ async def carry_out(step: Step, app: App, wanted: Wanted, sizes: dict[str, Entry
             await forget(dyno, hands, app)
         case FailRelease():
             await _fail_release(step, app, hands)
+
+
+def _idling(wanted: Wanted) -> str:
+    return OUT_OF_HOURS if wanted.sleep is SleepReason.HOURS else IDLING
 
 
 async def _say(app: App, dyno: Dyno, hands: Hands, *texts: str) -> None:
@@ -141,7 +144,9 @@ async def _become(step: Become, app: App, wanted: Wanted, hands: Hands) -> None:
         texts.append("Process was never started: the platform was away")
     if step.exit_code is not None:
         texts.append(f"Process exited with status {step.exit_code}")
-    if dyno.retiring != "idle":  # told when it was to go
+    if step.state is DynoState.IDLE and dyno.retiring != "idle":
+        texts += [_idling(wanted), f"State changed from {dyno.state.value} to down"]
+    elif dyno.retiring != "idle":  # told when it was to go
         texts.append(f"State changed from {dyno.state.value} to {step.state.value}")
     await _say(app, dyno, hands, *texts)
     kept = {} if dyno.kind is DynoKind.FORMATION else {"expires_at": now + timedelta(seconds=ONE_OFF_KEPT_S)}

@@ -189,9 +189,9 @@ class Supervisor:
         await self._remove_read_out(seen_now, ended)
 
     async def _remove_read_out(self, observed: list[ObservedDyno], ended: set[UUID]) -> None:
-        """One-offs that ended while the log could not take their last words are kept until it has."""
+        """One-offs that ended while the log could not take their last words are kept until it has; what is idle may be so for long."""
         for seen in observed:
-            is_over = seen.kind is DynoKind.ONE_OFF and not seen.is_running and seen.id in ended
+            is_over = seen.kind in (DynoKind.ONE_OFF, DynoKind.FORMATION) and not seen.is_running and seen.id in ended
             if is_over and await self._followers.read_out(seen.id, 0.1):
                 await self._engine.remove(seen.id)
 
