@@ -133,7 +133,7 @@ async def bench(agent: Path, empty_database: Path, server: Local, supplier: Post
     moving = PostgresMoving(server)
     transfers = Transfers(
         db, vault, StoryClock(), DiskBlobStore(agent / "blobs"), work, {SERVICE.name: supplier}, ContainerArchivePrograms(agent),  # type: ignore[arg-type]
-        {SERVICE.name: moving},
+        {SERVICE.name: moving}, supplier.deprovision,
     )  # fmt: skip
     made = Bench(transfers, supplier, app_id, [])
     yield made

@@ -173,6 +173,7 @@ class Data:
 
 def stop_all(home: Home, lot: Lot, user: str) -> None:
     """Ends the servers. Their data stays. Blocks."""
+    History(_postgres(home, lot, user)).forget_all()
     if (_wanted(home) / "postgres").exists():
         postgres.Program(_postgres(home, lot, user)).stop()
     objects.stop(_objects_root(home))
