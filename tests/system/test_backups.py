@@ -156,3 +156,48 @@ def test_a_schedule_outlives_the_platform_and_a_backup_its_database(platform: Co
     app.senryu("pg:backups:restore", "--confirm", app.name)
     fresh = json.loads(app.senryu("config", "--json").stdout)["DATABASE_URL"].rpartition("/")[2]
     assert (fresh != database, _psql(platform, fresh, _SUM)) == (True, before)
+
+
+def _url(app: App, name: str) -> str:
+    return str(json.loads(app.senryu("config", "--json").stdout).get(name, ""))
+
+
+def test_a_database_as_it_was_and_as_it_is(platform: Copy, make_app: NewApp) -> None:
+    app = make_app()
+    app.senryu("addons:create", "heroku-postgresql:standard-0")
+    url = _url(app, "DATABASE_URL")
+    database, role = url.rpartition("/")[2], url.split("//")[1].split(":")[0]
+    _psql(
+        platform, database, f"SET ROLE {role}; CREATE TABLE pictures AS SELECT n AS id, md5(n::text) AS name FROM generate_series(1, 500) n"
+    )
+    before = _psql(platform, database, _SUM)
+    eventually(lambda: (platform.home / "data/postgres/history/full").exists(), "the first base backup", 120)
+    moment = _psql(platform, database, "SELECT clock_timestamp()")
+    _psql(platform, database, "DELETE FROM pictures WHERE id % 2 = 0")
+
+    refused = app.senryu("addons:create", "heroku-postgresql:essential-0", "--", "--fork=DATABASE", check=False)
+    assert "standard plan" in refused.stderr
+    assert (
+        "--follow is not offered"
+        in app.senryu("addons:create", "heroku-postgresql:standard-0", "--", "--follow=DATABASE", check=False).stderr
+    )
+    app.senryu("addons:create", "heroku-postgresql:standard-0", "--as", "THEN", "--", "--rollback=DATABASE", f"--to={moment}")
+    app.senryu("addons:create", "heroku-postgresql:standard-0", "--as", "NOW", "--", "--fork=DATABASE")
+    then, now = (_url(app, name).rpartition("/")[2] for name in ("THEN_URL", "NOW_URL"))
+    for number in (1, 2):
+        assert _ended(app, number)["succeeded"], _said(app, number)
+    assert _psql(platform, then, _SUM) == before
+    assert _psql(platform, now, _SUM) == _psql(platform, database, _SUM) != before
+    assert list((platform.home / "data/postgres").glob("rewound-*")) == []
+
+    # One that cannot be filled, or is cut off in the middle, is taken away.
+    begun = _api(app, "POST", f"/apps/{app.name}/addons", {
+        "plan": "heroku-postgresql:standard-0", "attachment": {"name": "CUT"}, "config": {"rollback": "DATABASE", "to": moment},
+    })  # fmt: skip
+    eventually(lambda: list((platform.home / "data/postgres").glob("rewound-*")), "the server of a moment")
+    platform.kill("senryud")
+    platform.await_health()
+    assert _ended(app, 3)["succeeded"] is False
+    eventually(lambda: begun["id"] not in [each["id"] for each in _api(app, "GET", f"/apps/{app.name}/addons")], "its end")
+    assert _url(app, "CUT_URL") == ""
+    assert list((platform.home / "data/postgres").glob("rewound-*")) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -188,7 +189,8 @@ class Transfers:
         if transfer.to_id is not None:
             await self._tidy(transfer)
             if transfer.kind is TransferKind.FORK:
-                await self.abandon(transfer.to_id)
+                with suppress(Unavailable):  # it is nobody's any more, and goes with the next round
+                    await self.abandon(transfer.to_id)
         now = self.clock.now()
         ended = replace(transfer, finished_at=now, lines=heard(transfer.lines, _stamp(now), [reason]))
         async with self.db.transaction() as tx:

@@ -18,9 +18,11 @@ from ..core.add_on import AddOn, AddOnState, Plan
 from ..core.database import SERVICE_NAME, Databases, Look, checked_extensions, pretty, status_of
 from ..core.errors import Conflict, Forbidden, NotFound
 from ..core.permission import Permission
+from ..core.transfer import TransferKind
 from ..platform import Platform
 from ..store.add_ons import find_add_on, list_attachments
 from ..store.database import Transaction
+from ..store.transfers import list_transfers
 from .auth import CallerDep, PlatformDep
 from .body import json_body, uuid_or
 from .parts import iso
@@ -115,15 +117,19 @@ async def info(database: str, caller: CallerDep, platform: PlatformDep) -> JSONR
     )
 
 
-def _waited(add_on: AddOn) -> dict[str, Any]:
-    is_waiting = add_on.state is AddOnState.PROVISIONING
+def _waited(add_on: AddOn, *, is_filling: bool = False) -> dict[str, Any]:
+    is_waiting = add_on.state is AddOnState.PROVISIONING or is_filling
     return {"waiting?": is_waiting, "error?": False, "message": "preparing" if is_waiting else "available"}
 
 
 @router.get("/client/v11/databases/{database}/wait_status")
 async def wait_status(database: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
-    """Whether it is still being made."""
-    return JSONResponse(_waited((await found_database(database, caller.account, platform, is_ready=False)).add_on))
+    """Whether it is still being made, or filled with the data of another."""
+    add_on = (await found_database(database, caller.account, platform, is_ready=False)).add_on
+    async with platform.db.reading() as tx:
+        under_way = await list_transfers(tx, add_on.app_id, is_open=True)
+    is_filling = any((each.kind, each.to_id) == (TransferKind.FORK, add_on.id) for each in under_way)
+    return JSONResponse(_waited(add_on, is_filling=is_filling))
 
 
 @router.get("/client/v11/databases/{database}/upgrade/wait_status")

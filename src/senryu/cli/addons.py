@@ -51,9 +51,24 @@ def _index(typed: Typed) -> None:
     return table(rows, ("Add-on", "Plan", "Price", "State", "Attached As"))
 
 
+def _options(words: list[str]) -> dict[str, str]:
+    """`--fork DATABASE`, `--fork=DATABASE`, `--fast` → `{"fork": "DATABASE"}`, `{"fast": "true"}`."""
+    found: dict[str, str] = {}
+    last = ""
+    for word in words:
+        if word.startswith("--"):
+            last, separator, value = word.removeprefix("--").partition("=")
+            found[last] = value if separator else "true"
+        elif last and found[last] == "true":
+            found[last] = word
+        else:
+            raise Failure(f"`{word}` is no option of an add-on", hint="Options are written as --NAME=VALUE, behind --")
+    return found
+
+
 def _create(typed: Typed) -> None:
     app, plan = app_for(typed), typed.first()
-    options = dict(part.removeprefix("--").partition("=")[::2] for part in typed.args[1:])
+    options = _options(typed.args[1:])
     body: dict[str, Any] = {"plan": {"name": plan}, "config": options}
     if typed.text("as"):
         body["attachment"] = {"name": typed.text("as")}
