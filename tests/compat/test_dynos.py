@@ -19,12 +19,25 @@ def test_a_formation_is_scaled_and_sized(heroku: Heroku, app: App) -> None:
     heroku.run("ps:scale", says="web=1:Standard-1X")
     heroku.run("ps:scale", "web=2", says="now running web at 2:Standard-1X")
     eventually(lambda: len(_web(heroku, app)) == 2, "two web dynos")
-    heroku.run("ps:type", "web=basic", says="Basic")
+    heroku.refused("ps:type", "web=basic", says="Cannot update to more than 1 Basic size dynos per process type.")
+    heroku.run("ps:type", "web=standard-2x", says="Standard-2X")
     heroku.run("ps:wait")
-    eventually(lambda: {size for _, size in _web(heroku, app)} == {"Basic"}, "dynos of the new size")
+    eventually(lambda: {size for _, size in _web(heroku, app)} == {"Standard-2X"}, "dynos of the new size")
     heroku.run("ps:scale", "web=1:standard-1x", says="now running web at 1:Standard-1X")
     eventually(lambda: _web(heroku, app) == [("web.1", "Standard-1X")], "one web dyno")
     heroku.refused("ps:scale", "nothing=1", says="nothing")
+
+
+def test_eco_dynos_show_their_hours_and_keep_herokus_rules(heroku: Heroku, app: App) -> None:
+    heroku.run("ps:type", "eco", says="shared across all Eco dynos")
+    eventually(lambda: _web(heroku, app) == [("web.1", "Eco")], "an eco dyno")
+    heroku.run("ps", says="Eco dyno hours quota remaining this month: 999h 59m (99%)")
+    heroku.refused("ps:scale", "web=2", says="Cannot update to more than 1 Eco size dynos per process type.")
+    heroku.run("run:detached", "sleep 60", says="done")
+    heroku.refused("run:detached", "true", says="Cannot run more than 1 Eco size dynos.")
+    heroku.run("ps:stop", "--process-type", "run", says="done")
+    heroku.run("ps:type", "standard-1x", says="Standard-1X")
+    eventually(lambda: _web(heroku, app) == [("web.1", "Standard-1X")], "one web dyno")
 
 
 def test_dynos_restart_and_stop(heroku: Heroku, app: App) -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
+
+import pytest
 
 from house import House, eventually
+from senryu.core.dyno import DynoOrder
 from senryu.core.usage import bounds, month_of
-from senryu.store.usage import fold_usage
+from senryu.engines.memory import Running
+from senryu.providers.postgres import SERVICE
+from senryu.store.usage import fold_usage, list_uses
+from stand_ins import ScriptedSupplier
+
+from .mortal import Killed, Mortal
+
+DEATHS = (1, 4, 9, 15, 22, 35, 60)
 
 DAY_S = 86400.0
 
@@ -129,3 +143,77 @@ async def test_who_owns_an_app_pays_for_what_runs_from_then_on(house: House) -> 
     assert [7200 <= line["seconds"] < 7300 for line in theirs] == [True]
     assert (await house.client.get("/senryu/statements/2026-13")).status_code == 422
     assert (await house.client.get("/senryu/statements/now", params={"team": "no-team"})).status_code == 404
+
+
+@pytest.mark.parametrize("at", DEATHS)
+async def test_whenever_the_platform_dies_each_run_of_a_dyno_is_metered_once_as_the_engine_saw_it(house: House, at: int) -> None:
+    ever: dict[UUID, Running] = {}
+    real = house.engine.start
+
+    async def noted(order: DynoOrder) -> None:
+        await real(order)
+        ever.setdefault(order.id, house.engine.running[order.id])
+
+    house.engine.start = noted  # type: ignore[method-assign]
+    house.engine.programs["once"] = _once
+    app = await house.create("mortal")
+    await house.deploy("mortal", "web: serve\nworker: work")
+    await house.settle("mortal")
+    mortal = Mortal(house, at)
+    life = asyncio.create_task(_live(house))
+    await eventually(lambda: mortal.is_dead or life.done(), f"death at step {at}")
+    mortal.bury()
+    house.engine.start = noted  # type: ignore[method-assign]
+    await house.restart()
+    life.cancel()
+    await asyncio.wait({life})
+    await house.settle("mortal")
+    await house.client.patch("/apps/mortal/formation/worker", json={"quantity": 0})
+    await house.client.delete("/apps/mortal/dynos")
+
+    async def is_metered() -> bool:
+        async with house.db.reading() as tx:
+            uses = await list_uses(tx, house.owner.account.id, month_of(house.clock.now()))
+        metered = sorted((use.id, use.started_at, use.ended_at) for use in uses if use.app_id == UUID(app["id"]) and use.ended_at)
+        ended = sorted((id, run.started_at, run.ended_at) for id, run in ever.items() if run.ended_at)
+        going = {use.id for use in uses if use.ended_at is None}
+        return metered == ended and len(ended) > 0 and going == {id for id, run in ever.items() if not run.ended_at} and len(going) == 1
+
+    await eventually(is_metered, f"the truth after death {mortal.point}")
+
+
+async def _once(dyno: Running) -> int:
+    return 0
+
+
+async def _live(house: House) -> None:
+    """Restarts, scales, runs something, is stopped."""
+    with suppress(Killed):
+        await house.client.delete("/apps/mortal/dynos")
+        await house.client.patch("/apps/mortal/formation/worker", json={"quantity": 1})
+        await house.client.post("/apps/mortal/dynos", json={"command": "once"})
+        await house.client.post("/apps/mortal/dynos/web.1/actions/stop")
+        await house.client.patch("/apps/mortal/formation/worker", json={"quantity": 0})
+
+
+async def test_an_add_on_is_charged_by_its_plan_until_it_is_destroyed(house: House) -> None:
+    supplier = ScriptedSupplier(SERVICE)
+    house.platform = replace(house.platform, suppliers={SERVICE.name: supplier})
+    house.api.state.platform = house.platform
+    await _to_the_month_start(house)
+    await house.create("gallery")
+    made = (await house.client.post("/apps/gallery/addons", json={"plan": "heroku-postgresql:essential-0"})).json()
+    house.clock.advance(3600)
+    changed = await house.client.patch(f"/apps/gallery/addons/{made['id']}", json={"plan": "heroku-postgresql:essential-1"})
+    assert changed.status_code == 200, changed.text
+    house.clock.advance(7200)
+    assert (await house.client.delete(f"/apps/gallery/addons/{made['id']}", params={"force": "true"})).status_code == 200
+    house.clock.advance(DAY_S)
+    lines = {size: line for (name, size), line in (await _lines(house)).items() if name == made["name"]}
+    seconds = {size: line["seconds"] for size, line in lines.items()}
+    assert 3600 <= seconds["heroku-postgresql:essential-0"] < 3620 and 7200 <= seconds["heroku-postgresql:essential-1"] < 7220
+    first, following = bounds(month_of(house.clock.now()))
+    prices = {plan.name: plan.price_cents for plan in SERVICE.plans}
+    for size, line in lines.items():
+        assert line["kind"] == "add-on"
+        assert abs(line["cents"] - prices[size] * line["seconds"] / (following - first).total_seconds()) <= 0.51
