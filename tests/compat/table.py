@@ -25,8 +25,11 @@ WORKS = frozenset(
     config:unset domains domains:add domains:clear domains:info domains:remove domains:update domains:wait drains drains:add
     drains:remove features features:disable features:enable features:info git:clone git:credentials git:remote keys keys:add
     keys:clear keys:remove labs labs:disable labs:enable labs:info local local:run local:version logs maintenance
-    maintenance:off maintenance:on members members:add members:remove members:set orgs pg:backups pg:info pipelines ps
-    ps:restart ps:scale ps:stop ps:type ps:wait redis:info regions releases releases:info releases:output releases:retry
+    maintenance:off maintenance:on members members:add members:remove members:set orgs pg:backups pg:backups:cancel
+    pg:backups:capture pg:backups:delete pg:backups:download pg:backups:info pg:backups:restore pg:backups:schedule pg:backups:schedules
+    pg:backups:unschedule pg:backups:url pg:copy pg:info pipelines ps
+    ps:restart ps:scale ps:stop ps:type ps:wait redis:cli redis:credentials redis:info redis:keyspace-notifications redis:maxmemory
+    redis:promote redis:stats-reset redis:timeout redis:upgrade redis:wait regions releases releases:info releases:output releases:retry
     releases:rollback run run:detached run:inside sessions sessions:destroy status teams telemetry usage:addons version:info
     webhooks webhooks:add webhooks:deliveries webhooks:deliveries:info webhooks:events webhooks:events:info webhooks:info
     webhooks:remove webhooks:update
@@ -42,7 +45,7 @@ REFUSED = {
     **dict.fromkeys("pipelines:promote pipelines:remove pipelines:rename pipelines:update".split(), _NO_PIPELINES),
     **dict.fromkeys("ci ci:config ci:config:get ci:config:set ci:config:unset ci:info ci:last".split(), _NO_PIPELINES),
     **dict.fromkeys("reviewapps:create reviewapps:disable reviewapps:enable reviewapps:wait".split(), _NO_PIPELINES),
-    **dict.fromkeys("pg:psql pg:credentials:url pg:reset pg:promote redis:credentials redis:cli".split(), _NO_DATABASES),
+    **dict.fromkeys("pg:psql pg:credentials:url pg:reset pg:promote".split(), _NO_DATABASES),
     **dict.fromkeys("container:pull container:push container:release container:rm".split(), _NO_CONTAINERS),
     "ps:exec": "its SSH goes to port 80 of a host; `ps:exec --status` works; use `run:inside` or `senryu ps:exec`",
     **dict.fromkeys("spaces spaces:create spaces:destroy spaces:info spaces:wait".split(), "no private spaces"),
@@ -67,13 +70,13 @@ UNSUPPORTED = {
     "notifications": _FIXED_HOST,
     "orgs:open": "opens Heroku's pages",
     "pg:*": _NO_DATABASES,
+    "pg:unfollow": "databases do not follow others; see docs/backups.md",
     "pipelines:*": _NO_PIPELINES,
     "ps:autoscale:*": _FIXED_HOST,
     "ps:copy": "as `ps:exec`",
     "ps:forward": "as `ps:exec`",
     "ps:socks": "as `ps:exec`",
     "rake": "`run rake`; not tried",
-    "redis:*": _NO_DATABASES,
     "repl": "other commands under another name; not tried",
     "spaces:*": "no private spaces",
 }
