@@ -8,6 +8,7 @@ import structlog
 
 from .actions.partners import PartnerRecords, offer_partners
 from .actions.provision import finish_add_ons
+from .actions.release_attached import release_attached
 from .actions.reset_store import finish_resets
 from .api.parts import releasing
 from .config import Settings
@@ -60,9 +61,13 @@ async def registered_partners(
 
 async def look_after_add_ons(platform: Platform) -> None:
     """Goes on with what crashes and failures interrupted, for ever."""
+    began, is_released = platform.clock.now(), False
     while True:
         try:
-            await finish_add_ons(suppliers=platform.suppliers, **releasing(platform))
+            if not is_released:
+                await release_attached(before=began, **releasing(platform))
+                is_released = True
+            await finish_add_ons(suppliers=platform.suppliers, began=began, **releasing(platform))
             if platform.stores is not None:
                 await finish_resets(stores=platform.stores, **releasing(platform))
         except Exception:

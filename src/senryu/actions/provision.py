@@ -243,8 +243,11 @@ async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppli
     return replace(leaving, state=AddOnState.DEPROVISIONED)
 
 
-async def finish_add_ons(*, suppliers: Suppliers, **parts: Unpack[Releasing]) -> None:
-    """Goes on with what a crash interrupted: half-made add-ons are made, leaving ones go. One that fails waits for the next round."""
+async def finish_add_ons(*, suppliers: Suppliers, began: datetime | None = None, **parts: Unpack[Releasing]) -> None:
+    """Goes on with what a crash interrupted: half-made add-ons are made, leaving ones go. One that fails waits for the next round.
+
+    Takes: `began`, when this process did; what was begun before it is nobody's work any more.
+    """
     db, vault = parts["db"], parts["vault"]
     async with db.reading() as tx:
         half = await list_add_ons(tx, vault=vault, state=AddOnState.PROVISIONING)
@@ -252,7 +255,7 @@ async def finish_add_ons(*, suppliers: Suppliers, **parts: Unpack[Releasing]) ->
     now = parts["clock"].now()
     for add_on in [*half, *leaving]:
         supplier = suppliers.get(add_on.service)
-        if supplier is None or not _is_due(add_on, now):
+        if supplier is None or not _is_due(add_on, now, began):
             continue
         try:
             if add_on.state is AddOnState.DEPROVISIONING:
@@ -265,8 +268,10 @@ async def finish_add_ons(*, suppliers: Suppliers, **parts: Unpack[Releasing]) ->
             _log.warning("add-on waits", add_on=add_on.name, state=add_on.state, reason=problem.message)
 
 
-def _is_due(add_on: AddOn, now: datetime) -> bool:
+def _is_due(add_on: AddOn, now: datetime, began: datetime | None) -> bool:
     """Whether nobody is at work on it any more; one that its supplier accepted has long to come."""
+    if began is not None and add_on.updated_at < began and add_on.provider_id is None:
+        return True
     if add_on.state is AddOnState.DEPROVISIONING:
         return add_on.updated_at < now - timedelta(seconds=2 * PROVISION_TIMEOUT_S)
     return add_on.created_at < now - timedelta(seconds=2 * PROVISION_TIMEOUT_S if add_on.provider_id is None else ACCEPTED_MAX_S)

@@ -84,15 +84,15 @@ async def found_add_on(wanted: str, caller: Caller, platform: Platform, needs: P
 
 
 async def _of_app(wanted: str, app: App, platform: Platform) -> AddOn:
-    """By id, name or attachment. Raises: NotFound."""
+    """By id, name or attachment; by its service, if it is the app's only one. Raises: NotFound."""
     async with platform.db.reading() as tx:
-        for add_on in await list_add_ons(tx, app.id, vault=platform.vault):
-            if wanted in (add_on.name, str(add_on.id)):
-                return add_on
+        own = await list_add_ons(tx, app.id, vault=platform.vault)
         found = matching(await list_attachments(tx, app_id=app.id, vault=platform.vault), wanted)
-    if not found:
+    named = [add_on for add_on in own if wanted in (add_on.name, str(add_on.id))] or [add_on for _, add_on in found]
+    of_service = [add_on for add_on in own if add_on.service == wanted]
+    if not named and len(of_service) != 1:
         raise NotFound(f"Couldn't find the add-on {wanted[:80]} of {app.name}.", app=app.name)
-    return found[0][1]
+    return (named or of_service)[0]
 
 
 @router.get("/addons")
