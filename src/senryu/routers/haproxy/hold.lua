@@ -84,9 +84,14 @@ end)
 -- own tcp-response rules wait: it has then closed towards the visitor too. It has not while Lua waits. Whatever wakes this up is for the
 -- rules behind it to judge: an answer, one that is no HTTP, an end, the time.
 core.register_action("watch", { "tcp-res" }, function(txn)
-  local is_waiting = txn:get_var("txn.watched") ~= 1 and not txn.f:status() and txn.res:may_recv()
-  txn:set_var("txn.watched", is_waiting) -- as 1 or 0
-  return is_waiting and act.YIELD or act.CONTINUE
+  if txn:get_priv() then -- not a variable: this runs twice for each request
+    txn:set_priv(nil)
+    return act.CONTINUE
+  elseif txn.f:status() or not txn.res:may_recv() then
+    return act.CONTINUE
+  end
+  txn:set_priv(true)
+  return act.YIELD
 end)
 
 -- No byte came: the dyno closed (H13), or the time is up (H12). HAProxy's own way closes the connection of a visitor who was answered before
