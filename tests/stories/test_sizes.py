@@ -112,3 +112,15 @@ async def test_types_that_never_run_in_the_formation_take_a_size_with_the_others
     }
     assert (await house.client.patch("/apps/ruby/formation/web", json={"size": "standard-1x"})).status_code == 200
     assert (await house.client.patch("/apps/ruby/formation/console", json={"quantity": 1})).status_code == 422
+
+
+async def test_a_free_dyno_that_is_on_its_way_out_stands_in_no_ones_way(house: House) -> None:
+    await house.create("slow")
+    await house.deploy("slow", "web: x")
+    await house.client.patch("/apps/slow/formation/web", json={"size": "free"})
+    await house.settle("slow")
+    [old] = await house.serving("slow")
+    old.is_stubborn = True
+    await house.client.delete("/apps/slow/dynos")
+    await eventually(lambda: "TERM" in old.signals and len(house.engine.running) == 2)
+    assert (await house.client.post("/apps/slow/dynos", json={"command": "serve"})).status_code == 201

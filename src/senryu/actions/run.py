@@ -65,7 +65,8 @@ async def _size_of(
     if wanted:
         check_together(sizes, {**used, "a one-off": (0, chosen.name)})
     one_offs = sum(1 for dyno in running if dyno.kind is DynoKind.ONE_OFF and dyno.size == chosen.name)
-    check_one_off(chosen, [dyno.size for dyno in running], one_offs)
+    staying = [dyno.size for dyno in running if dyno.kind is not DynoKind.FORMATION or dyno.retiring is None]
+    check_one_off(chosen, staying, one_offs)
     if await is_spent(tx, app.payer, chosen, now):
         raise Invalid(f"The {chosen.name} dyno hours of this month are used up; wait for the next one, or use another size.", app=app.name)
     return chosen
