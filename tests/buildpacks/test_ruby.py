@@ -206,6 +206,19 @@ def test_gems_of_a_reachable_server_go_into_the_slug_and_are_reused(buildpack_ru
 
 
 @needs_ruby
+def test_gems_that_cannot_be_installed_are_taken_from_the_machine_if_it_has_them(buildpack_run: BuildpackRunner, tmp_path: Path) -> None:
+    with gem_server(tmp_path) as url:  # it has none of them
+        files = {name: content.replace(AWAY, url) for name, content in sinatra_app().items()}
+        run = buildpack_run("ruby", files)
+        build = run.compile()
+    assert build.returncode == 0, build.stdout
+    assert "this machine has all that Gemfile.lock names" in build.stdout
+    assert not (run.app / "vendor/bundle").exists() and "BUNDLE_PATH" not in (run.app / ".profile.d/ruby.sh").read_text()
+    with run.started("exec bundle exec puma --bind tcp://127.0.0.1:$PORT config.ru") as app:
+        assert b"Hello from Sinatra" in app.get("/").body
+
+
+@needs_ruby
 @needs_rails
 def test_a_rails_app_precompiles_its_assets_and_keeps_its_secret(buildpack_run: BuildpackRunner) -> None:
     run = buildpack_run("ruby", RAILS)

@@ -68,13 +68,26 @@ install_into_slug() { # KEY WHY [FLAG...]
   else
     warn "There is no Gemfile.lock: every build may get other versions." "Run \`bundle install\` and commit the file it writes."
   fi
-  bundle install --jobs 4 --retry 3 "$@" </dev/null 2>&1 | tee "$SCRATCH/bundle.log" | indent || explain_bundle_failure
+  if ! bundle install --jobs 4 --retry 3 "$@" </dev/null 2>&1 | tee "$SCRATCH/bundle.log" | indent; then
+    ! take_distribution_gems || return 0
+    explain_bundle_failure
+  fi
   bundle clean --force </dev/null 2>&1 | indent || true
   rm -f "$LAYER.key"
   mkdir -p vendor/bundle
   tar -cf "$LAYER.tar.new" vendor/bundle
   mv "$LAYER.tar.new" "$LAYER.tar"
   printf '%s' "$key" > "$LAYER.key"
+}
+
+# What cannot be installed (a native extension, where there is no compiler) may be on the machine already.
+take_distribution_gems() {
+  [ "$GEMS" = rubygems ] && [ -f Gemfile.lock ] || return 1
+  (unset BUNDLE_PATH BUNDLE_DEPLOYMENT; bundle check </dev/null >/dev/null 2>&1) || return 1
+  GEMS=local
+  unset BUNDLE_PATH BUNDLE_DEPLOYMENT
+  rm -rf vendor/bundle
+  warn "Some gems could not be installed, but this machine has all that Gemfile.lock names: taking those."
 }
 
 # No BUNDLE_PATH here: with one, Bundler no longer sees the gems Debian installed.
