@@ -38,7 +38,7 @@ def platform() -> Iterator[Copy]:
 
         def settings(copy: Copy) -> str:
             asked = stack.enter_context(pebble(copy.port)).settings(copy.home)
-            return f"{asked}allow_private_drains = true\nallow_private_webhooks = true\n"
+            return f"{asked}allow_private_drains = true\nallow_private_webhooks = true\nallow_private_partners = true\n"
 
         yield stack.enter_context(running_copy(settings))
 

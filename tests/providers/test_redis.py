@@ -121,7 +121,8 @@ async def test_who_fills_a_store_or_opens_too_many_connections_harms_nobody_else
     group = Path("/sys/fs/cgroup/memory") / f"senryu-test-{os.getpid()}" / f"store-{urlsplit(url).port}"
     if group.exists():
         assert abs(int((group / "memory.limit_in_bytes").read_text()) - (2 * MINI.limits["bytes"] + 96 * 2**20)) < 4096
-    await supplier.change_plan(id, SERVICE.plan("premium-0"))
+    for slug in ("premium-5", "premium-0"):
+        await supplier.change_plan(id, SERVICE.plan(slug))
     await client(url).set("more", "x" * 2**22)
     with pytest.raises(Invalid, match="delete some keys"):
         await supplier.change_plan(id, MINI)

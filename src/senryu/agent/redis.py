@@ -40,7 +40,7 @@ _STOP_TIMEOUT_S = 15.0
 _QUESTION_TIMEOUT_S = 2.0
 _DO_TIMEOUT_S = 30.0
 _VERSION = re.compile(r"v=([0-9.]+)")
-_OPEN_FILES_SPARE = 64
+_OPEN_FILES = 4096  # also for a larger plan later: without capabilities it cannot get more itself
 _PROCESSES_MAX = 64  # threads; a rewrite of the log is a second process
 _MEMORY_SPARE = 96 * MIB
 _CPU_SHARES = 256
@@ -201,8 +201,7 @@ class Program:
 
     def _start(self, program: Path) -> subprocess.Popen[bytes]:
         (self._root / "run" / "s").unlink(missing_ok=True)
-        files = self._kept.connections + SPARE_CONNECTIONS + _OPEN_FILES_SPARE
-        words = ["prlimit", f"--nofile={files}", "--core=0", "setpriv", f"--reuid={self._uid}", f"--regid={self._uid}", "--clear-groups"]
+        words = ["prlimit", f"--nofile={_OPEN_FILES}", "--core=0", "setpriv", f"--reuid={self._uid}", f"--regid={self._uid}", "--clear-groups"]
         words += ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--", str(program), str(self._conf)]
         quiet, env = subprocess.DEVNULL, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
         started = subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/", env=env)

@@ -194,8 +194,8 @@ GET    /addon-services/{service} 200 #add-on-service
 GET    /addon-services/{service}/plans 200 [#plan]
 POST   /actions/addons/resolve 200 =[#add-on] < addon!:relation app:relation
 POST   /actions/addon-attachments/resolve 200 =[#add-on-attachment] < addon_attachment!:relation app:relation
-GET    /redis/v0/databases/{name} 200 {addon_id:uuid name:text plan:text resource_url:text prefer_native_tls:boolean info:[object]}
-GET    /redis/v0/databases/{name}/wait 200 {waiting?:boolean message:text}
+GET    /redis/v0/databases/{name} 200 {addon_id:uuid created_at:moment name:text plan:text resource_url:text prefer_native_tls:boolean info:[object]}
+GET    /redis/v0/databases/{name}/wait 200 {waiting~:boolean message:text}
 POST   /redis/v0/databases/{name}/credentials_rotation 200 {message:text}
 GET    /redis/v0/databases/{name}/config 200 object
 PATCH  /redis/v0/databases/{name}/config 200 object < maxmemory_policy:text timeout:integer notify_keyspace_events:text
