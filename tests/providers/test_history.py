@@ -103,7 +103,7 @@ async def test_any_moment_comes_back_row_for_row(own: Local, history: History) -
         await _as_it_was(moving, history, mine, datetime.now(UTC) - timedelta(days=3))
     with pytest.raises(Invalid):
         await history.rewind(uuid4(), moments[0][0], "postgres; DROP")
-    assert list(own.place.root.glob("rewound-*")) == []
+    assert list(own.place.root.glob("past-*")) == []
     assert await asyncio.to_thread(history.use_bytes) > 1_000_000
     for id in (mine, theirs):
         await supplier.deprovision(id)

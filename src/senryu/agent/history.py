@@ -129,7 +129,7 @@ class History:
 
     def forget_all(self) -> None:
         """Servers of moments that an earlier agent left. Blocks."""
-        for root in self._place.root.glob("rewound-*"):
+        for root in self._place.root.glob("past-*"):
             _remove(postgres.Place(root, "", self._place.subnet, self._place.platform_user, self._place.owner, self._place.port))
 
     def sockets(self, id: UUID) -> Path:
@@ -137,8 +137,8 @@ class History:
         return self._rewound(id).sockets
 
     def _rewound(self, id: UUID) -> postgres.Place:
-        mine = self._place
-        return postgres.Place(mine.root / f"rewound-{id}", "", mine.subnet, mine.platform_user, mine.owner, mine.port)
+        mine = self._place  # the name is short, as a socket's path may have 107 bytes (unix(7))
+        return postgres.Place(mine.root / f"past-{id.hex[:12]}", "", mine.subnet, mine.platform_user, mine.owner, mine.port)
 
     def _end(self) -> None:
         if (self._place.root / "history").exists():
