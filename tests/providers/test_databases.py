@@ -88,7 +88,8 @@ async def test_a_reset_takes_everything_away_and_leaves_a_database_as_new(
     id, url = await provisioned(supplier)
     async with connected(url) as tenant:
         await tenant.execute("CREATE SCHEMA other; CREATE TABLE other.t (n int); CREATE TABLE t (n int); CREATE TYPE mood AS ENUM ('ok')")
-        await tenant.execute("CREATE EXTENSION hstore; SELECT lo_create(0); DROP SCHEMA heroku_ext CASCADE")
+        await tenant.execute("CREATE EXTENSION hstore WITH SCHEMA heroku_ext; SELECT lo_create(0)")
+        await tenant.execute("DROP SCHEMA public CASCADE")
     with pytest.raises(Invalid, match="dblink"):
         await databases.reset(id, ESSENTIAL, ["dblink"])
     await databases.reset(id, ESSENTIAL, ["citext", "pgcrypto"])
@@ -218,4 +219,21 @@ async def test_a_diagnosis_names_sessions_that_hold_others_up(supplier: Postgres
         await holder.execute("ROLLBACK")
         await waiting
     await databases.reset_statistics(id)
+    await supplier.deprovision(id)
+
+
+async def test_a_tenants_function_of_the_extensions_name_is_not_run_by_the_platform(
+    supplier: PostgresSupplier, databases: PostgresDatabases
+) -> None:
+    id, url = await provisioned(supplier)
+    async with connected(url) as tenant:
+        await tenant.execute("CREATE TABLE caught (who text); SELECT 1 AS counted")
+        for takes in ("int, oid, int", "integer, integer, integer", "bigint, oid, bigint"):
+            await tenant.execute(
+                f"CREATE FUNCTION public.pg_stat_statements_reset({takes}) RETURNS void LANGUAGE sql"
+                " AS $$ INSERT INTO public.caught VALUES (current_user) $$"
+            )
+        await databases.reset_statistics(id)
+        assert await tenant.fetchval("SELECT count(*) FROM caught") == 0
+        assert await tenant.fetchval("SELECT count(*) FROM pg_stat_statements WHERE query LIKE '%counted'") == 0
     await supplier.deprovision(id)

@@ -26,7 +26,7 @@ _OUTLIERS = """
     SELECT interval '1 millisecond' * total_exec_time AS total_exec_time,
            round((100 * total_exec_time / sum(total_exec_time) OVER ())::numeric, 1) || '%' AS prop_exec_time, calls,
            interval '1 millisecond' * (blk_read_time + blk_write_time) AS sync_io_time, $QUERY AS query
-    FROM heroku_ext.pg_stat_statements WHERE userid = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+    FROM pg_stat_statements WHERE userid = (SELECT oid FROM pg_roles WHERE rolname = current_user)
     ORDER BY $ORDER DESC LIMIT $NUMBER"""
 QUESTIONS: dict[str, str] = {
     "pg:locks": """

@@ -31,6 +31,14 @@ FROM pg_stat_activity a LEFT JOIN (SELECT pid, count(*) AS held FROM pg_locks GR
 WHERE a.datname = $1 AND a.usename <> current_user
   AND (locks.held > $3 OR (a.state = 'active' AND a.query_start < now() - make_interval(secs => $2)))
 """
+# The extension's own function, whatever a tenant has put beside it: it is called by a superuser.
+_FORGET = """
+SELECT p.oid::regproc::text AS name, pg_get_function_identity_arguments(p.oid) AS takes
+FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+WHERE e.extname = 'pg_stat_statements' AND p.proname = 'pg_stat_statements_reset'
+"""
+_ZEROS = {"oid": "0::oid", "bigint": "0::bigint", "boolean": "false"}
 _SESSIONS = "SELECT usename, count(*) AS n FROM pg_stat_activity WHERE datname = $1 GROUP BY usename"
 _SETTINGS = "log_connections log_lock_waits log_min_duration_statement log_min_error_statement log_statement track_functions".split()
 _TRACKED = ("none", "pl", "all")
@@ -125,10 +133,11 @@ class PostgresDatabases:
         database, _role = names(id)
         async with connected(self._server, database) as (inside, _):
             await inside.execute("SELECT pg_stat_reset()")
-            await inside.execute(
-                "SELECT heroku_ext.pg_stat_statements_reset(0, oid, 0) FROM pg_database WHERE datname = current_database()"
-                " AND EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_stat_statements')"
-            )
+            for row in await inside.fetch(_FORGET):
+                kinds = [each.split()[-1] for each in row["takes"].split(", ")]
+                own = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+                given = [own if place == 1 else _ZEROS[kind] for place, kind in enumerate(kinds)]
+                await inside.execute(f"SELECT {row['name']}({', '.join(given)})")
 
     async def set_credential(self, id: UUID, plan: Plan, name: str, password: str) -> Mapping[str, str]:
         """See Databases."""
@@ -163,7 +172,6 @@ class PostgresDatabases:
                     await inside.execute(f"REASSIGN OWNED BY {role} TO {owner}")
                     await inside.execute(f"GRANT {role} TO {owner}")
             await let_in(inside, database, database, owner)
-            await furnish(inside, owner)
 
     def role(self, id: UUID, credential: str) -> str:
         """See Databases."""

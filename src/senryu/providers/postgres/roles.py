@@ -20,6 +20,11 @@ from . import scram
 # pg_stat_statements is there from the beginning.
 TRUSTED = "SELECT DISTINCT name FROM pg_available_extension_versions WHERE trusted OR name = 'pg_stat_statements' ORDER BY name"
 
+_IS_LEFT_OUT = """
+SELECT 1 FROM pg_depend d JOIN pg_namespace n ON d.classid = 'pg_namespace'::regclass AND d.objid = n.oid
+WHERE n.nspname = 'heroku_ext' AND d.deptype = 'e'
+"""
+
 
 def names(id: UUID) -> tuple[str, str]:
     """The database (and group role) and the login role of an add-on: `d…`, `u…`. Neither tells anything of its owner."""
@@ -82,9 +87,16 @@ async def let_in(admin: Any, database: str, group: str, owner: str) -> None:
 
 
 async def furnish(inside: Any, role: str) -> None:
-    """The schemas of an empty database: `public` is the tenant's, extensions go into `heroku_ext`. Only trusted extensions can be made."""
+    """The schemas of an empty database: `public` is the tenant's, extensions may go into `heroku_ext`. Only trusted ones can be made.
+
+    What is here from the beginning does not stand in the way of a dump of another such database, nor of one restored elsewhere.
+    """
     await inside.execute(f"CREATE SCHEMA IF NOT EXISTS public AUTHORIZATION {role}")
     await inside.execute(f"ALTER SCHEMA public OWNER TO {role}")
-    await inside.execute(f"CREATE SCHEMA IF NOT EXISTS heroku_ext AUTHORIZATION {role}")
+    await inside.execute("CREATE SCHEMA IF NOT EXISTS heroku_ext")
     await inside.execute("GRANT USAGE ON SCHEMA public, heroku_ext TO PUBLIC")
-    await inside.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA heroku_ext")
+    await inside.execute(f"GRANT CREATE ON SCHEMA heroku_ext TO {role}")
+    if not await inside.fetchval(_IS_LEFT_OUT):
+        await inside.execute("ALTER EXTENSION plpgsql ADD SCHEMA heroku_ext")  # so that dumps leave it out
+    await inside.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public")
+    await inside.execute("COMMENT ON EXTENSION pg_stat_statements IS NULL")
