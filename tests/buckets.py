@@ -23,8 +23,8 @@ from senryu.agent import objects
 from senryu.agent.front import Front
 from senryu.core.add_on import Plan
 from senryu.core.limits import MIB
-from senryu.core.object_store import BucketOrder, BucketUse, rooms
-from senryu.providers.objects import OBJECTS, ObjectsSupplier, bucket_of
+from senryu.core.object_store import BucketOrder, BucketUse, bucket_of, rooms
+from senryu.providers.objects import OBJECTS, ObjectsSupplier
 from senryu.routers.haproxy import HAProxyRouter
 
 HOST = "objects.localhost"

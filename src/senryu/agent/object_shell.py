@@ -15,7 +15,7 @@ from senryu.core.object_store import BUCKET, BucketOrder, BucketUse
 
 Shell = Callable[[list[str]], str]
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 10.0
 _LINE = re.compile(r"\s+(\S+)\tsize:(\d+)\tlogical:(\d+)\tchunk:\d+(?:\tquota:(\d+))?")
 _ACTIONS = "Read,Write,List,Tagging"
 NOBODY = "senryu-nobody"  # whom the server always knows

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
+from uuid import UUID
 
 from .errors import Invalid
 from .limits import MIB
@@ -57,6 +59,11 @@ class ObjectServer(Protocol):
 
     async def bucket_uses(self) -> list[BucketUse]:
         """All buckets; none, at no cost, as long as there was no first one."""
+
+
+def bucket_of(id: UUID) -> str:
+    """The bucket of an add-on. Tells nothing of its owner."""
+    return f"senryu-{sha256(id.bytes).hexdigest()[:20]}"
 
 
 def check_bucket(bucket: str) -> None:

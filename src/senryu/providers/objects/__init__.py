@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .plans import BUCKETEER, OBJECTS
-from .supplier import ObjectsSupplier, bucket_of
+from .supplier import ObjectsSupplier
 
-__all__ = ["BUCKETEER", "OBJECTS", "ObjectsSupplier", "bucket_of"]
+__all__ = ["BUCKETEER", "OBJECTS", "ObjectsSupplier"]

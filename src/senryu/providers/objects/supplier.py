@@ -5,7 +5,6 @@ The bucket's name is drawn from the add-on's id, so that a call repeated after a
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import string
 from collections.abc import Mapping
@@ -13,17 +12,12 @@ from uuid import UUID
 
 from ...core.add_on import AddOnService, Plan, Supplier
 from ...core.errors import Invalid
-from ...core.object_store import BucketOrder, ObjectServer
+from ...core.object_store import BucketOrder, ObjectServer, bucket_of
 
 REGION = "us-east-1"  # what SDKs that want one get
 _LETTERS = string.ascii_uppercase + string.digits
 _YES, _NO = ("", "true", "1", "yes", "on"), ("false", "0", "no", "off")
 _PUBLIC = "public-read"
-
-
-def bucket_of(id: UUID) -> str:
-    """The bucket of an add-on. Tells nothing of its owner."""
-    return f"senryu-{hashlib.sha256(id.bytes).hexdigest()[:20]}"
 
 
 class ObjectsSupplier:

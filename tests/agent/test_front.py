@@ -1,0 +1,32 @@
+"""What dynos are told of the router, and what the firewall is."""
+
+from __future__ import annotations
+
+import pytest
+
+from senryu.agent.front import Front, hosts_lines, leading
+from senryu.agent.lot import Lot
+
+BUCKET = "senryu-0123456789abcdef0123"
+
+
+def test_a_dyno_finds_object_storage_and_its_own_buckets_at_the_gateway() -> None:
+    front = Front("objects.localhost", (8080, 8443))
+    lines = hosts_lines(front, "10.64.0.1", ["postgres://x", BUCKET])
+    assert lines == f"10.64.0.1\tobjects.localhost\n10.64.0.1\t{BUCKET}.objects.localhost\n"
+    assert hosts_lines(None, "10.64.0.1", [BUCKET]) == ""
+
+
+def test_no_config_var_puts_a_line_of_its_own_there() -> None:
+    front = Front("objects.localhost", (8080,))
+    assert hosts_lines(front, "10.64.0.1", [f"{BUCKET}\n6.6.6.6 pypi.org", f" {BUCKET}"]) == "10.64.0.1\tobjects.localhost\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "target"), [("", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("203.0.113.7", "203.0.113.7"), ("0.0.0.0", ""), ("::", "")]
+)
+def test_connections_to_the_gateway_are_led_to_where_the_router_listens(address: str, target: str) -> None:
+    text = leading(Lot(3), Front("objects.localhost", (80, 443), address))
+    assert ("dnat ip to" in text) == bool(target)
+    assert (f"ip daddr {Lot(3).gateway} tcp dport {{ 80, 443 }} dnat ip to {target}\n" in text) == bool(target)
+    assert "add element inet senryu_3 services { 80, 443 }" in text
