@@ -43,7 +43,6 @@ WORKS = frozenset(
 )
 
 # Run by the suite: a sentence that says no, exit status above 0, no crash of the client.
-_NO_DATABASES = "no database add-ons yet"
 _NO_PIPELINES = "no pipelines yet"
 _ONE_SERVER = "one server and one log for all databases"
 _NO_CONTAINERS = "no container registry"
@@ -52,7 +51,6 @@ REFUSED = {
     **dict.fromkeys("pipelines:promote pipelines:remove pipelines:rename pipelines:update".split(), _NO_PIPELINES),
     **dict.fromkeys("ci ci:config ci:config:get ci:config:set ci:config:unset ci:info ci:last".split(), _NO_PIPELINES),
     **dict.fromkeys("reviewapps:create reviewapps:disable reviewapps:enable reviewapps:wait".split(), _NO_PIPELINES),
-    **dict.fromkeys("pg:psql pg:credentials:url pg:reset pg:promote".split(), _NO_DATABASES),
     **dict.fromkeys("pg:settings:log-statement pg:upgrade:run".split(), _ONE_SERVER),
     **dict.fromkeys("container:pull container:push container:release container:rm".split(), _NO_CONTAINERS),
     "ps:exec": "its SSH goes to port 80 of a host; `ps:exec --status` works; use `run:inside` or `senryu ps:exec`",
