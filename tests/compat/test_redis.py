@@ -46,6 +46,9 @@ def test_a_key_value_store_from_the_first_to_the_last_day(heroku: Heroku, app: A
     assert _url(heroku) == _url(heroku, "QUEUE_URL")
     assert any(name.startswith("HEROKU_REDIS_") for name in json.loads(heroku.run("config", "--json").stdout))
     heroku.run("addons:upgrade", "queue", "heroku-redis:premium-1")
+    heroku.run("addons:downgrade", "queue", "heroku-redis:premium-0")
+    heroku.run("addons:docs", "queue", "--show-url", says="heroku-redis")
+    assert "/senryu/sso/" in heroku.run("addons:open", "queue", "--show-url").stdout
     heroku.run("redis:info", "queue", says="Persistence: AOF")
     for name in ("cache", "queue"):
         heroku.run("addons:destroy", name, "--confirm", app.name)

@@ -34,7 +34,8 @@ class ScriptedStores:
 
     async def state(self, id: UUID) -> Mapping[str, str]:
         self._begin("state")
-        return {**self.settings, "redis_version": "7.0.9", "installed_version": "7.0.15", "used_memory": "1048576", "connected_clients": "3"}
+        versions = {"redis_version": "7.0.9", "installed_version": "7.0.15"}
+        return {**self.settings, **versions, "used_memory": "1048576", "connected_clients": "3"}
 
     async def admit(self, id: UUID, former: str) -> Mapping[str, str]:
         self._begin("admit")

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def platform() -> Iterator[Copy]:
     """A complete platform."""
     # What receives logs and webhooks in tests listens on this machine.
-    with running_copy("allow_private_drains = true\nallow_private_webhooks = true\n") as copy:
+    with running_copy("allow_private_drains = true\nallow_private_webhooks = true\nallow_private_partners = true\n") as copy:
         yield copy
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from urllib.parse import urlsplit
 
 import pytest
@@ -80,3 +83,45 @@ def test_a_store_is_reached_from_its_own_dynos_only_and_outlives_kills(platform:
     other.senryu("addons:destroy", "REDIS", "--confirm", other.name)
     assert _processes(platform) == {}
     assert list((platform.home / "data/redis").glob("2*")) == []
+
+
+def test_kills_while_stores_are_made_and_passwords_reset_leave_no_half_of_either(platform: Copy, make_app: NewApp) -> None:
+    app = make_app()
+    app.push()
+    app.senryu("addons:create", "heroku-redis:premium-0", "--name", f"{app.name}-kept")
+    _asked(app, "SET picture kite")
+    for number, (service, delay_s) in enumerate((("senryud", 0.3), ("agent", 0.5), ("senryud", 0.7))):
+        words = ["redis:credentials", "--reset"] if number != 1 else ["addons:create", "heroku-redis:mini", "--as", "EXTRA"]
+        asking = Thread(target=app.senryu, args=words, kwargs={"check": False})
+        asking.start()
+        making = Thread(target=app.senryu, args=["addons:create", "heroku-redis:mini"], kwargs={"check": False})
+        making.start()
+        sleep(delay_s)
+        platform.kill(service)
+        for thread in (asking, making):
+            thread.join(180)
+        platform.await_health()
+        assert _asked(app, "GET picture") == "kite"  # whichever password it has
+
+    def is_whole() -> bool:
+        """Each add-on is made and has its process; there is no other process."""
+        add_ons = json.loads(app.senryu("addons", "--json").stdout)
+        running = {id for id, pid in _processes(platform).items() if _lives(pid)}
+        return all(each["state"] == "provisioned" for each in add_ons) and {each["id"] for each in add_ons} == running
+
+    eventually(is_whole, "every store whole or gone", within_s=250)
+    for each in json.loads(app.senryu("addons", "--json").stdout):
+        url = _url(app, each["config_vars"][0])
+        parts = urlsplit(url)
+        words = ["redis-cli", "--tls", "--insecure", "-h", str(parts.hostname), "-p", str(parts.port), "PING"]
+        done = subprocess.run(words, env={"REDISCLI_AUTH": str(parts.password)}, capture_output=True, text=True, timeout=20, check=False)
+        assert done.stdout.strip() == "PONG", each
+        app.senryu("addons:destroy", each["name"], "--confirm", app.name)
+    assert _processes(platform) == {}
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -201,8 +201,8 @@ class Program:
 
     def _start(self, program: Path) -> subprocess.Popen[bytes]:
         (self._root / "run" / "s").unlink(missing_ok=True)
-        words = ["prlimit", f"--nofile={_OPEN_FILES}", "--core=0", "setpriv", f"--reuid={self._uid}", f"--regid={self._uid}", "--clear-groups"]
-        words += ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--", str(program), str(self._conf)]
+        words = ["prlimit", f"--nofile={_OPEN_FILES}", "--core=0", "setpriv", f"--reuid={self._uid}", f"--regid={self._uid}"]
+        words += ["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--", str(program), str(self._conf)]
         quiet, env = subprocess.DEVNULL, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
         started = subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/", env=env)
         record.replace(self._note, f"{started.pid} {record.birth(started.pid)}".encode())

@@ -58,9 +58,9 @@ def shown(entry: Attached, apps: dict[UUID, App], suppliers: Suppliers) -> dict[
 
 
 def dashboard(add_on: AddOn, account: Account, platform: Platform) -> str | None:
-    """Where an account may open an add-on's dashboard for some minutes; None for one that has none."""
+    """Where an account may open an add-on's dashboard for some minutes; None for one of a partner that has none."""
     manifest = platform.partners.manifest(add_on.service) if platform.partners else None
-    if manifest is None or not manifest.sso_url or add_on.provider_id is None:
+    if manifest is not None and (not manifest.sso_url or add_on.provider_id is None):
         return None
     return f"{origin(platform)}/senryu/sso/{account.id}/{signed(f'sso {account.id}', add_on.id, _SIGN_ON_S, platform)}"
 

@@ -137,6 +137,14 @@ async def _form(add_on: AddOn, account: Account, platform: Platform) -> tuple[st
     return manifest.sso_url, sign_on(manifest, add_on.provider_id, app.name, account.email, account.id, now_s)
 
 
+async def _summary(add_on: AddOn, platform: Platform) -> str:
+    shown = await shown_one(add_on, platform)
+    rows = {"Service": shown["addon_service"]["human_name"], "Plan": shown["plan"]["name"], "State": shown["state"]}
+    rows |= {"App": shown["app"]["name"], "Config vars": ", ".join(shown["config_vars"]), "Created": shown["created_at"]}
+    lines = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in rows.items())
+    return f"<h2>{escape(add_on.name)}</h2><dl>{lines}</dl>"
+
+
 @router.get("/apps/{app}/addons/{addon}/sso")
 async def sign_on_form(app: AppDep, addon: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """What a browser posts to get into the partner's dashboard."""
@@ -147,13 +155,15 @@ async def sign_on_form(app: AppDep, addon: str, caller: CallerDep, platform: Pla
 
 @router.get("/senryu/sso/{account}/{token}")
 async def sign_on_page(account: UUID, token: str, platform: PlatformDep) -> Response:
-    """The page behind `web_url`: one button, which posts the form. The address is good for some minutes."""
+    """The page behind `web_url`: one button, which posts the form; of a service of ours, what there is. Good for some minutes."""
     add_on_id = opened(f"sso {account}", token, platform)
     async with platform.db.reading() as tx:
         add_on = await find_add_on(tx, add_on_id, vault=platform.vault)
         accounts = await find_accounts(tx, {account})
     if add_on is None or account not in accounts:
         raise NotFound("This add-on is gone.")
+    if platform.partners is None or platform.partners.manifest(add_on.service) is None:
+        return shown_page(await _summary(add_on, platform))
     action, fields = await _form(add_on, accounts[account], platform)
     inputs = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items())
     parts = urlsplit(action)

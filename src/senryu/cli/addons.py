@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from senryu.cli.arguments import AN_APP, CONFIRM, JSON, Command, Flag, Typed
-from senryu.cli.failure import Failure
+from senryu.cli.failure import Failure, Refusal
 from senryu.cli.output import Progress, as_json, confirm, heading, hexagon, note, pairs, say, table
 from senryu.cli.platform_api import PlatformApi, path_of
 from senryu.cli.remotes import app_for
 
 _WAIT_S = 600.0
 _POLL_S = 2.0
+_UNDER_WAY = ("provisioning", "deprovisioning")
 _DOCS = {"heroku-postgresql": "https://devcenter.heroku.com/articles/heroku-postgresql"}
 
 
@@ -79,7 +82,12 @@ def _create(typed: Typed) -> None:
             made = api.post(path_of("apps", app, "addons"), body)
         if made["provision_message"]:
             note(made["provision_message"])
+        if made["state"] == "provisioning" and typed.on("wait"):
+            made = _waited(lambda: api.get(path_of("addons", made["id"])))
+        if made["state"] == "provisioning":
+            return say(f"{made['name']} is being made; the app restarts with it then. `senryu addons:wait {made['name']}` waits for it.")
         say(f"Created {made['name']} as {', '.join(made['config_vars']) or made['state']} ({price(made['plan'])})")
+    return None
 
 
 def _info(typed: Typed) -> None:
@@ -161,12 +169,28 @@ def _plans(typed: Typed) -> None:
 
 
 def _wait(typed: Typed) -> None:
-    deadline = time.monotonic() + _WAIT_S
-    with PlatformApi() as api, Progress(f"Waiting for {typed.first()}"):
-        while (add_on := _found(api, typed, typed.first()))["state"] in ("provisioning", "deprovisioning"):
+    with PlatformApi() as api:
+        named = [_found(api, typed, typed.first())] if typed.args else api.pages(path_of("apps", app_for(typed), "addons"))
+        for add_on in named:
+            if add_on["state"] in _UNDER_WAY:
+                _waited(partial(api.get, path_of("addons", add_on["id"])))
+
+
+def _waited(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The add-on once it is made. One that goes meanwhile is a `Failure`."""
+    deadline, add_on = time.monotonic() + _WAIT_S, look()
+    with Progress(f"Waiting for {add_on['name']}"):
+        while add_on["state"] in _UNDER_WAY:
             if time.monotonic() > deadline:
                 raise Failure(f"{add_on['name']} is still {add_on['state']}", hint="Look again with `senryu addons:info`")
             time.sleep(_POLL_S)
+            try:
+                add_on = look()
+            except Refusal as refused:
+                if add_on["state"] == "deprovisioning":
+                    return add_on
+                raise Failure(f"{add_on['name']} could not be made", hint="Its service gave it up; ask there") from refused
+    return add_on
 
 
 def _docs(typed: Typed) -> None:
@@ -183,7 +207,7 @@ TOPIC = {
     "addons:create": Command(
         _create,
         "SERVICE:PLAN [-- --OPTION=VALUE ...]",
-        (*AN_APP, _AS, Flag("name", "", "NAME", "name of the add-on")),
+        (*AN_APP, _AS, Flag("name", "", "NAME", "name of the add-on"), Flag("wait", "", "", "until it is made")),
         least=1,
         most=50,
         examples=("addons:create heroku-postgresql:essential-0",),
@@ -205,6 +229,6 @@ TOPIC = {
     "addons:upgrade": Command(_upgrade, "ADDON PLAN", AN_APP, least=1, most=2, examples=("addons:upgrade DATABASE standard-0",)),
     "addons:services": Command(_services, "", (JSON,)),
     "addons:plans": Command(_plans, "SERVICE", (JSON,), least=1, most=1, examples=("addons:plans heroku-postgresql",)),
-    "addons:wait": Command(_wait, "ADDON", AN_APP, least=1, most=1, examples=("addons:wait DATABASE",)),
+    "addons:wait": Command(_wait, "[ADDON]", AN_APP, most=1, examples=("addons:wait DATABASE",)),
     "addons:docs": Command(_docs, "SERVICE", (), least=1, most=1, examples=("addons:docs heroku-postgresql",)),
 }
