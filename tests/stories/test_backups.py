@@ -82,6 +82,9 @@ class ScriptedDatabases:
     async def rewound(self, id: UUID, transfer_id: UUID, at: datetime) -> DatabaseAddress:
         return replace(_HERE, database=f"then-{at:%H}")
 
+    async def history_bytes(self) -> int:
+        return 4096
+
     async def keep_history(self, days: int) -> None:
         self.days.append(days)
 
@@ -287,6 +290,22 @@ async def test_a_fork_is_filled_or_taken_away(stage: Stage) -> None:
     assert (await stage.ended("fork", 2))["succeeded"] is False
     assert lost["id"] not in [each["id"] for each in (await house.client.get("/apps/fork/addons")).json()]
     assert not set(lost["config_vars"]) & set((await house.client.get("/apps/fork/config-vars")).json())
+
+
+async def test_the_operator_sees_what_it_takes(stage: Stage) -> None:
+    house = stage.house
+    await house.create("seen")
+    made = await stage.database("seen", "standard-0")
+    gone = await stage.database("seen")
+    for num, each in enumerate((made, gone), 1):
+        await stage.capture(each["id"])
+        await stage.ended("seen", num)
+    await house.client.request("DELETE", f"/apps/seen/addons/{gone['id']}", json={"force": True})
+    assert (await house.client.get("/senryu/data-usage")).status_code == 403
+    found = (await house.operator.client.get("/senryu/data-usage")).json()
+    [row] = found["databases"]
+    assert (row["name"], row["app"], row["plan"], row["backup_bytes"]) == (made["name"], "seen", "heroku-postgresql:standard-0", 41)
+    assert (found["backup_bytes_of_gone"], found["history_bytes"]) == (41, 4096)
 
 
 async def test_history_is_kept_while_a_plan_can_go_back_to_it(stage: Stage) -> None:

@@ -118,7 +118,7 @@ class History:
         """Ends the server of a moment and removes it. May be repeated."""
         await asyncio.to_thread(_remove, self._rewound(id))
 
-    def use_bytes(self) -> int:
+    def used_bytes(self) -> int:
         """What the history takes on disk. Blocks."""
         total = 0
         for folder, _, files in os.walk(self._place.root / "history"):

@@ -127,7 +127,9 @@ def run(place: Place) -> None:
     """Sees to it that the server runs and takes connections. Blocks. Raises: Unavailable with what the owner has to do."""
     programs = programs_of(place)
     started = None
-    if not is_running(place):
+    if is_running(place):
+        _reload(place)
+    else:
         _prepare(place, programs)
         started = _start(place, programs)
     _await_answer(place, programs, started)
@@ -191,13 +193,26 @@ def _prepare(place: Place, programs: Path) -> None:
     growing.rename(place.data)
 
 
-def _configure(cluster: Path, place: Place, uid: int, gid: int) -> None:
+def _configure(cluster: Path, place: Place, uid: int, gid: int) -> bool:
+    """Whether something of it is new."""
+    is_new = False
     for name, text in (("senryu.conf", settings_text(place)), ("pg_hba.conf", access_text(place)), ("pg_ident.conf", ident_text(place))):
         path = cluster / f"{name}.new"
+        if (cluster / name).exists() and (cluster / name).read_text() == text:
+            continue
         path.write_text(text)
         os.chown(path, uid, gid)
         path.chmod(0o600)
         path.replace(cluster / name)
+        is_new = True
+    return is_new
+
+
+def _reload(place: Place) -> None:
+    """Has a server that an earlier version of the agent started take over what can be without a restart."""
+    owner, pid = owner_of(place), _pid(place)
+    if _configure(place.data, place, int(str(owner["user"])), int(str(owner["group"]))) and pid is not None:
+        os.kill(pid, signal.SIGHUP)
 
 
 def _pid(place: Place) -> int | None:

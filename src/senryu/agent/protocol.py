@@ -159,6 +159,10 @@ class Rewind(_Request, tag="rewind"):
     database: str
 
 
+class MeasureHistory(_Request, tag="measure_history"):
+    """History.used_bytes; answered by `Used`."""
+
+
 class ForgetRewound(_Request, tag="forget_rewound"):
     """History.forget."""
 
@@ -187,6 +191,7 @@ Request: TypeAlias = (
     | KeepHistory
     | Rewind
     | ForgetRewound
+    | MeasureHistory
 )
 
 
@@ -242,13 +247,19 @@ class Buckets(_Answer, tag="buckets"):
     uses: list[BucketUse]
 
 
+class Used(_Answer, tag="used"):
+    """How much room something takes."""
+
+    bytes: int
+
+
 class Exited(_Answer, tag="exited"):
     """The dyno or command ended with `status`, as a shell gives it."""
 
     status: int
 
 
-Answer: TypeAlias = Done | Failed | Dynos | Changed | Opened | Exited | Serves | ServesStore | Buckets
+Answer: TypeAlias = Done | Failed | Dynos | Changed | Opened | Exited | Serves | ServesStore | Buckets | Used
 
 _ERRORS: dict[str, type[PlatformError]] = {
     "invalid": Invalid,

@@ -36,7 +36,8 @@ def _name(transfer: Found) -> str:
     return f"{'a' if transfer['schedule'] else 'b'}{transfer['num']:03d}"
 
 
-def _size(count: float) -> str:
+def size(count: float) -> str:
+    """`1.50MB` of bytes."""
     unit = 0
     while count >= 1024 and unit < len(_UNITS) - 1:
         count, unit = count / 1024, unit + 1
@@ -45,7 +46,7 @@ def _size(count: float) -> str:
 
 def _status(transfer: Found) -> str:
     if transfer["finished_at"] is None:
-        return f"Running (processed {_size(transfer['processed_bytes'])})" if transfer["started_at"] else "Pending"
+        return f"Running (processed {size(transfer['processed_bytes'])})" if transfer["started_at"] else "Pending"
     if transfer["succeeded"]:
         return f"Finished with {transfer['warnings']} warnings" if transfer["warnings"] else f"Completed {transfer['finished_at']}"
     return f"{'Canceled' if transfer['canceled_at'] else 'Failed'} {transfer['finished_at']}"
@@ -86,10 +87,10 @@ def _watch(api: PlatformApi, app: str, begun: Found, what: str) -> int:
             time.sleep(_POLL_S)
             begun = _one(api, app, begun["uuid"], verbose=True)
             if sys.stderr.isatty():
-                sys.stderr.write(f"\r{what}... {_size(begun['processed_bytes']):12}\r{what}... ")
+                sys.stderr.write(f"\r{what}... {size(begun['processed_bytes']):12}\r{what}... ")
                 sys.stderr.flush()
     if begun["succeeded"]:
-        say(f"{_name(begun)}: {_status(begun)}, {_size(begun['processed_bytes'])}")
+        say(f"{_name(begun)}: {_status(begun)}, {size(begun['processed_bytes'])}")
         return 0
     for line in begun["logs"][-5:]:
         note(line["message"])
@@ -114,7 +115,7 @@ def _listed(title: str, found: list[Found], app: str, sides: dict[str, str]) -> 
     rows = []
     for each in found:
         names = [each[side] for side in sides.values()]
-        rows.append((_name(each), each["created_at"], _status(each), _size(each["processed_bytes"]), *names))
+        rows.append((_name(each), each["created_at"], _status(each), size(each["processed_bytes"]), *names))
     return table(rows, ("ID", "Created at", "Status", "Size", *sides))
 
 
@@ -139,8 +140,8 @@ def _info(typed: Typed) -> None:
         "Finished at": found["finished_at"],
         "Status": _status(found),
         "Type": "Scheduled" if found["schedule"] else "Manual",
-        "Original DB Size": _size(found["source_bytes"]),
-        "Backup Size": _size(found["processed_bytes"]),
+        "Original DB Size": size(found["source_bytes"]),
+        "Backup Size": size(found["processed_bytes"]),
     })  # fmt: skip
     heading("Backup Logs")
     for line in found["logs"]:

@@ -89,6 +89,9 @@ class Movable(Protocol):
     async def keep_history(self, days: int) -> None:
         """Keeps what databases were from now on, so many days back; called daily. Raises: Unavailable."""
 
+    async def history_bytes(self) -> int:
+        """What that takes on disk. Raises: Unavailable."""
+
     async def put_in_place(self, id: UUID, transfer_id: UUID) -> None:
         """What was made beside it takes its place at once, connections to the former are cut. Raises: Unavailable, Conflict."""
 
@@ -98,6 +101,9 @@ class Movable(Protocol):
 
 class History(Protocol):
     """What the machine's own server was in the last days."""
+
+    async def used_bytes(self) -> int:
+        """What it takes on disk. Raises: Unavailable."""
 
     async def keep(self, days: int) -> None:
         """Keeps it from now on, so many days back; called daily, it makes base backups. Raises: Unavailable."""

@@ -179,6 +179,8 @@ PATCH  /addons/{addon}/config 200 =[{name:text value:text}] < config!:[object]
 POST   /addons/{addon}/actions/provision 200 #add-on
 POST   /addons/{addon}/actions/deprovision 200 #add-on
 GET    /apps/{app}/addons/{addon}/sso 200 {method:text action:text params:object}
+GET    /senryu/objects 200 =[object]
+GET    /addons/{addon}/objects 200 object
 GET    /senryu/partners 200 =[{name:text human_name:text base_url:text plans:[text]}]
 POST   /senryu/partners 201 {name:text human_name:text base_url:text plans:[text] client_id:uuid client_secret:text} < id!:text name:text api!:object plans:[object]
 DELETE /senryu/partners/{name} 200 {name:text}
@@ -280,6 +282,7 @@ GET    /account/invoices/{number} 200 #invoice
 GET    /teams/{team}/invoices 200 [#team-invoice]
 GET    /teams/{team}/invoices/{number} 200 #team-invoice
 GET    /senryu/statements/{month} 200 #statement
+GET    /senryu/data-usage 200 =object
 PATCH  /senryu/accounts/{email} 200 #account < verified!:boolean
 PATCH  /senryu/dyno-sizes/{size} 200 #dyno-size < any
 PUT    /senryu/dyno-sizes/{size}/allowed 200 #dyno-size < allowed?:[text]

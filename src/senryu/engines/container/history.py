@@ -32,6 +32,13 @@ class ContainerHistory:
             raise client.silent()
         return answer.server.sockets
 
+    async def used_bytes(self) -> int:
+        """See History."""
+        answer = (await client.ask(self._socket, protocol.MeasureHistory())).answer
+        if not isinstance(answer, protocol.Used):
+            raise client.silent()
+        return answer.bytes
+
     async def forget(self, id: UUID) -> None:
         """See History."""
         await client.ask(self._socket, protocol.ForgetRewound(id), _FORGET_TIMEOUT_S)

@@ -106,6 +106,10 @@ class PostgresMoving:
         if self._history is not None:
             await self._history.keep(days)
 
+    async def history_bytes(self) -> int:
+        """See Movable."""
+        return await self._history.used_bytes() if self._history is not None else 0
+
     async def put_in_place(self, id: UUID, transfer_id: UUID) -> None:
         """See Movable."""
         (database, _), (fresh, former) = names(id), room(transfer_id)
