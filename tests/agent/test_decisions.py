@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from senryu.agent import bundle, firewall, forwarding, order, protocol
-from senryu.agent.listening import Listening, judged
+from senryu.agent.listening import Listening, elsewhere, judged
 from senryu.agent.lot import DYNOS_MAX, Lot
 from senryu.core.dyno import BASE_ENV, DynoKind, DynoOrder, Mount
 from senryu.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
@@ -157,6 +157,11 @@ def test_only_a_listener_that_others_can_reach_counts(local: str, expected: List
     sockets = [(ipaddress.ip_address("::1"), 80), (ipaddress.ip_address(local), 5000)]
     assert judged(sockets, 5000, "10.64.0.5") is expected
     assert judged(sockets, 5001, "10.64.0.5") is Listening.NOT
+
+
+def test_another_port_counts_only_while_the_right_one_is_not_bound() -> None:
+    sockets = [(ipaddress.ip_address("0.0.0.0"), 4567), (ipaddress.ip_address("::1"), 5000)]
+    assert (elsewhere(sockets, 5000), elsewhere(sockets, 3000), elsewhere([], 3000)) == (0, 4567, 0)
 
 
 def test_lots_never_share_addresses_users_or_names() -> None:

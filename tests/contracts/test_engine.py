@@ -81,6 +81,13 @@ async def test_a_dyno_that_binds_the_loopback_only_does_not_listen(engine: Subje
     assert not dyno.is_listening
 
 
+async def test_a_dyno_that_binds_another_port_is_seen_to(engine: Subject) -> None:
+    wanted = order(scripted.SERVE_ELSEWHERE)
+    await engine.start(wanted)
+    dyno = await seen(engine, wanted.id, lambda dyno: dyno.other_port != 0)
+    assert (dyno.other_port, dyno.is_listening, dyno.listens_locally) == (4567, False, False)
+
+
 async def test_changes_tell_of_start_listening_and_end(engine: Subject) -> None:
     wanted = order(scripted.SERVE)
     told: list[tuple[bool, bool, int | None]] = []

@@ -9,6 +9,7 @@ from senryu.engines.memory import Program, Running
 SHOW_ENV = "env"
 SERVE = "exec python3 -m http.server $PORT"
 SERVE_LOCALLY = "exec python3 -m http.server --bind 127.0.0.1 $PORT"
+SERVE_ELSEWHERE = "exec python3 -m http.server 4567"
 SLEEP = "sleep 1000"
 EXIT_3 = "exit 3"
 STUBBORN = "trap '' TERM HUP; echo ready; while true; do sleep 1; done"
@@ -33,6 +34,12 @@ async def _serve_locally(dyno: Running) -> int:
     dyno.listen(locally=True)
     await dyno.ended.wait()
     return 0
+
+
+async def _serve_elsewhere(dyno: Running) -> int:
+    dyno.listen_elsewhere(4567)
+    await dyno.ended.wait()
+    return dyno.exit_status or 0
 
 
 async def _exit_3(_: Running) -> int:
@@ -73,6 +80,7 @@ PROGRAMS: dict[str, Program] = {
     SHOW_ENV: _show_env,
     SERVE: _serve,
     SERVE_LOCALLY: _serve_locally,
+    SERVE_ELSEWHERE: _serve_elsewhere,
     EXIT_3: _exit_3,
     STUBBORN: _stubborn,
     THREE_LINES: _three_lines,

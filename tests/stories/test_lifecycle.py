@@ -93,6 +93,25 @@ async def test_a_web_dyno_that_binds_its_loopback_only_is_told_what_to_do(house:
     assert log[at + 2] == "heroku[web.1]: Stopping process with SIGKILL"
 
 
+async def test_a_web_dyno_that_binds_another_port_is_told_which(house: House) -> None:
+    app = await house.create("stray")
+
+    async def stray(dyno: Running) -> int:
+        dyno.listen_elsewhere(4567)
+        await dyno.ended.wait()
+        return dyno.exit_status or 0
+
+    house.engine.programs["stray"] = stray
+    await house.start_build("stray", {"Procfile": "web: stray"})
+    await eventually(lambda: any(dyno.other_port for dyno in house.engine.running.values()))
+    house.clock.advance(limits.BOOT_TIMEOUT_S + 1)
+    house.supervisor.wake(UUID(app["id"]))
+    await eventually(lambda: _says(house, app["id"], "Stopping process with SIGKILL"))
+    log = await house.log_of(app["id"])
+    at = next(place for place, line in enumerate(log) if "Error R10 (Boot timeout)" in line)
+    assert log[at + 1].startswith("heroku[web.1]: The process listens on port 4567 instead of $PORT")
+
+
 async def _scale(house: House, app: str, **quantities: int) -> None:
     updates = [{"type": kind, "quantity": quantity} for kind, quantity in quantities.items()]
     answer = await house.client.patch(f"/apps/{app}/formation", json={"updates": updates})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 
@@ -13,7 +14,10 @@ from .rig import CHECKOUT, eventually
 
 @dataclass(frozen=True)
 class Example:
-    """`page` is in the answer; `installs` in the first build's output only; `kept` in the second's. `program` must be on the machine."""
+    """`page` is in the answer; `installs` in the first build's output only; `kept` in the second's. `program` must be on the machine.
+
+    `names` is the manifest with a PostgreSQL client, for which the first deploy brings a database.
+    """
 
     name: str
     language: str
@@ -22,6 +26,7 @@ class Example:
     kept: str = ""
     program: str = ""
     is_from_registry: bool = False
+    names: str = ""
 
 
 EXAMPLES = (
@@ -29,7 +34,15 @@ EXAMPLES = (
     Example(
         "flask-gunicorn", "Python", "Flask under gunicorn", "Installing dependencies", "Using cached dependencies", is_from_registry=True
     ),
-    Example("django-release", "Python", "Guest book", "Installing dependencies", "Using cached dependencies", is_from_registry=True),
+    Example(
+        "django-release",
+        "Python",
+        "Guest book",
+        "Installing dependencies",
+        "Using cached dependencies",
+        is_from_registry=True,
+        names="requirements.txt names psycopg",
+    ),
     Example("node-express", "Node.js", "Hello from Express", "Installing dependencies", "nothing to install", is_from_registry=True),
     Example("ruby-sinatra", "Ruby", "Hello from Sinatra", program="bundle"),
     Example("go-web", "Go", "Hello from Go", "net/http", "The app needs no modules", program="go"),
@@ -42,7 +55,15 @@ EXAMPLES = (
 def parameters() -> list[object]:
     """The examples; those that fetch from a registry say so."""
     return [
-        pytest.param(example, id=example.name, marks=[pytest.mark.registry] if example.is_from_registry else []) for example in EXAMPLES
+        pytest.param(
+            example,
+            id=example.name,
+            marks=[
+                *([pytest.mark.registry] if example.is_from_registry else []),
+                *([pytest.mark.postgres] if example.names else []),
+            ],
+        )
+        for example in EXAMPLES
     ]
 
 
@@ -54,17 +75,22 @@ def test_an_example_deploys_and_answers_and_a_second_push_installs_nothing(examp
     first = app.push().stderr
     assert f"-----> {example.language} app detected" in first
     assert example.installs in first
+    assert (f"-----> Adding heroku-postgresql:essential-0 ({example.names})" if example.names else "-----> Launching...") in first
     answer = app.visit()
     assert answer.status == 200 and example.page in answer.text, answer
     second = app.deploy({"a-new-file.txt": "Nothing depends on this.\n"})
-    assert "Released v3" in second
+    assert ("Released v4" if example.names else "Released v3") in second
+    assert "-----> Adding" not in second
+    config = json.loads(app.senryu("config", "--json").stdout)
+    assert config.get("DATABASE_URL", "").startswith("postgres://") is bool(example.names)
     assert example.kept in second
     assert not example.installs or example.installs not in second
     assert app.visit().status == 200
 
 
 def test_the_examples_are_all_there() -> None:
-    assert {path.name for path in (CHECKOUT / "examples").iterdir() if path.is_dir()} == {example.name for example in EXAMPLES}
+    there = {path.name for path in (CHECKOUT / "examples").iterdir() if path.is_dir()}
+    assert there - {"gallery"} == {example.name for example in EXAMPLES}  # that one is the course's
 
 
 def test_the_example_with_a_worker_works(make_app: NewApp) -> None:

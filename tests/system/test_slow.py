@@ -20,6 +20,14 @@ DEAF = {
     "requirements.txt": "",
     "Procfile": "web: python app.py\n",
 }
+# What binds late, and what binds the port it likes best.
+LATE = {
+    "app.py": "import http.server, os, time\nprint('thinking', flush=True)\ntime.sleep(50)\n"
+    "http.server.ThreadingHTTPServer(('', int(os.environ['PORT'])), http.server.SimpleHTTPRequestHandler).serve_forever()\n",
+    "requirements.txt": "",
+    "Procfile": "web: python app.py\n",
+}
+STRAY = {**LATE, "Procfile": "web: python -m http.server 4567\n"}
 # No app.py: the Python buildpack would make a web process of it.
 STUBBORN = {
     "program.py": "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: print('no', flush=True))\nprint('here', flush=True)\n"
@@ -42,6 +50,9 @@ class Slow:
 
     deaf: App
     deaf_push: subprocess.Popen[str]
+    late: App
+    late_push: subprocess.Popen[str]
+    stray: App
     stubborn: App
     hungry: App
 
@@ -50,18 +61,20 @@ class Slow:
 def slow(operator: Person) -> Iterator[Slow]:
     """Begins everything."""
     with ExitStack() as stack:
-        deaf, stubborn, hungry = (stack.enter_context(new_app(operator, files)) for files in ("python-web", STUBBORN, HUNGRY))
+        every = ("python-web", LATE, STRAY, STUBBORN, HUNGRY)
+        deaf, late, stray, stubborn, hungry = (stack.enter_context(new_app(operator, files)) for files in every)
         deaf.push()
         deaf.commit(DEAF)
-        pushing = deaf.pushing()
-        stack.callback(pushing.wait, 120)
+        pushes = [app.pushing() for app in (deaf, late, stray)]
+        for pushing in pushes:
+            stack.callback(pushing.wait, 150)
         for app in (stubborn, hungry):
             app.push()
         stubborn.senryu("ps:scale", "clock=1")
         hungry.senryu("ps:scale", "hungry=1", "greedy=1")
         stubborn.logged("app[clock.1]: here")
         stubborn.senryu("ps:scale", "clock=0")
-        yield Slow(deaf, pushing, stubborn, hungry)
+        yield Slow(deaf, pushes[0], late, pushes[1], stray, stubborn, hungry)
 
 
 def test_a_dyno_far_over_its_memory_is_killed_and_told_as_r15(slow: Slow) -> None:
@@ -91,3 +104,18 @@ def test_a_release_that_binds_no_port_in_a_minute_is_rejected_as_r10_and_the_one
     assert "Error R10 (Boot timeout)" in slow.deaf.log()
     assert slow.deaf.visit().text == "Hello from Senryu, release v2\n"
     assert slow.deaf.states() == {"web.1": "up"}
+
+
+def test_a_dyno_that_binds_its_port_after_50_seconds_is_up_and_serves(slow: Slow) -> None:
+    said, _ = slow.late_push.communicate(timeout=150)
+    assert slow.late_push.returncode == 0 and "deployed to Senryu" in said, said
+    assert slow.late.visit().status == 200
+    log = slow.late.log()
+    assert "app[web.1]: thinking" in log and "heroku[web.1]: State changed from starting to up" in log and "R10" not in log
+
+
+def test_a_dyno_that_binds_another_port_is_told_which_with_its_r10(slow: Slow) -> None:
+    log = slow.stray.logged("Error R10 (Boot timeout)", within_s=120)
+    slow.stray.logged("heroku[web.1]: The process listens on port 4567 instead of $PORT", within_s=10)
+    log = slow.stray.logged("heroku[web.1]: State changed from starting to crashed")
+    assert log.index("Error R10") < log.index("instead of $PORT") < log.index("Stopping process with SIGKILL")

@@ -172,8 +172,12 @@ async def _terminate(dyno: Dyno, app: App, hands: Hands) -> None:
 
 async def _kill(step: Kill, app: App, hands: Hands) -> None:
     dyno = step.dyno
-    hints = [codes.R10_HINT] if step.listens_locally else []
-    await _say(app, dyno, hands, codes.R10 if step.reason == "R10" else codes.R12, *hints, "Stopping process with SIGKILL")
+    texts = [codes.R10 if step.reason == "R10" else codes.R12]
+    if step.listens_locally:
+        texts.append(codes.R10_HINT)
+    elif step.other_port:
+        texts.append(codes.R10_OTHER.format(port=step.other_port))
+    await _say(app, dyno, hands, *texts, "Stopping process with SIGKILL")
     await hands.engine.signal(dyno.id, "KILL")
     async with hands.db.transaction() as tx:
         await set_dyno(tx, dyno.id, killed_at=hands.clock.now())

@@ -43,7 +43,7 @@ class Dyno:
         self.output = OutputFiles(site.home.output(kept.id) / "log")
         self._site = site
         self._address = site.lot.address(kept.index)
-        self._listening = Listening.NOT
+        self._listening, self._other_port = Listening.NOT, 0
         self._exit_status: int | None = None
         self._ended_at: datetime | None = None
         self._is_out_of_memory = False
@@ -61,6 +61,7 @@ class Dyno:
             address=f"{self._address}:{kept.port}" if kept.port else None,
             is_listening=is_running and self._listening is Listening.YES,
             listens_locally=is_running and self._listening is Listening.LOCALLY,
+            other_port=self._other_port if is_running else 0,
             exit_status=self._exit_status,
             memory_bytes=self.cgroup.memory_bytes() if is_running else 0,
             is_out_of_memory=self._is_out_of_memory,
@@ -157,9 +158,9 @@ class Dyno:
     async def _look(self, listeners: Listeners, port: int, changed: Callable[[Dyno], None]) -> None:
         pause_s = LISTEN_CHECK_FIRST_S
         while self._listening is not Listening.YES:
-            seen = listeners.on(port, self._address)
-            if seen is not self._listening:
-                self._listening = seen
+            seen = listeners.look(port, self._address)
+            if seen != (self._listening, self._other_port):
+                self._listening, self._other_port = seen
                 changed(self)
             await asyncio.sleep(pause_s)
             is_booting = (record.now() - self.kept.started_at).total_seconds() < BOOT_TIMEOUT_S + LISTEN_CHECK_LATE_S

@@ -52,6 +52,11 @@ class Listeners:
         """Who can connect to `port` of the dyno with `address`."""
         return judged(self._sockets(), port, address)
 
+    def look(self, port: int, address: str) -> tuple[Listening, int]:
+        """The same, and on which other port the dyno listens while nobody can connect to that one (0: on none)."""
+        sockets = list(self._sockets())
+        return judged(sockets, port, address), elsewhere(sockets, port)
+
     def _sockets(self) -> Iterable[tuple[Address, int]]:
         for family in (socket.AF_INET, socket.AF_INET6):
             wanted = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 1 << _LISTEN)
@@ -84,6 +89,12 @@ def judged(sockets: Iterable[tuple[Address, int]], port: int, address: str) -> L
             return Listening.YES
         found = Listening.LOCALLY
     return found
+
+
+def elsewhere(sockets: Iterable[tuple[Address, int]], port: int) -> int:
+    """The lowest other port that is listened on, when nothing listens on `port`; 0: none. Pure."""
+    bound = {number for _, number in sockets}
+    return min(bound, default=0) if port not in bound else 0
 
 
 def _bound(answer: bytes) -> tuple[Address, int]:

@@ -36,6 +36,7 @@ H_CODES: Final[dict[str, tuple[str, str, int]]] = {
 }
 
 R10: Final = "Error R10 (Boot timeout) -> Web process failed to bind to $PORT within 60 seconds of launch"
+R10_OTHER: Final = "The process listens on port {port} instead of $PORT; have it take its port from the environment"
 R10_HINT: Final = "The process listens on $PORT on its loopback only; have it listen on 0.0.0.0, so that requests reach it"
 R12: Final = "Error R12 (Exit timeout) -> Process failed to exit within 30 seconds of SIGTERM"
 R13: Final = "Error R13 (Attach error) -> Failed to attach to process"

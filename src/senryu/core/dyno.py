@@ -83,7 +83,8 @@ class ObservedDyno:
     """What an engine says of a dyno it runs or ran.
 
     `address` is `host:port` the router can reach (None without a port); `is_listening` whether something in the dyno accepts on
-    `port` from outside; `listens_locally` whether only 127.0.0.1 does; `exit_status` (None while running) as a shell gives it, 128+signal
+    `port` from outside; `listens_locally` whether only 127.0.0.1 does; `other_port` another one that is
+    listened on while `port` is not (0: none); `exit_status` (None while running) as a shell gives it, 128+signal
     when killed; `memory_bytes` resident plus swap; `is_out_of_memory` when the kernel killed it.
     """
 
@@ -95,6 +96,7 @@ class ObservedDyno:
     address: str | None = None
     is_listening: bool = False
     listens_locally: bool = False
+    other_port: int = 0
     exit_status: int | None = None
     memory_bytes: int = 0
     is_out_of_memory: bool = False

@@ -82,11 +82,12 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """SIGKILL; `reason` R10 or R12. `listens_locally`: it did bind its port, where nobody reaches it."""
+    """SIGKILL; `reason` R10 or R12. `listens_locally`: it did bind its port, where nobody reaches it; `other_port`: it bound that one."""
 
     dyno: Dyno
     reason: str
     listens_locally: bool = False
+    other_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def observed_step(dyno: Dyno, seen: ObservedDyno | None, now: datetime) -> Step 
         if dyno.type != "web" or dyno.kind is not DynoKind.FORMATION or seen.is_listening:
             return Become(dyno, DynoState.UP, seen=seen)
         if dyno.stopped_at is None and dyno.killed_at is None and _since(dyno.changed_at, now) >= limits.BOOT_TIMEOUT_S:
-            return Kill(dyno, "R10", listens_locally=seen.listens_locally)
+            return Kill(dyno, "R10", listens_locally=seen.listens_locally, other_port=seen.other_port)
     return None
 
 

@@ -43,6 +43,7 @@ class Running:
     is_out_of_memory: bool = False
     is_listening: bool = False
     listens_locally: bool = False
+    other_port: int = 0
     exit_status: int | None = None
     now: Callable[[], datetime] = _now
     started_at: datetime = field(default_factory=_now)
@@ -52,6 +53,11 @@ class Running:
     output: list[bytes] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     readers: set[asyncio.Event] = field(default_factory=set)
+
+    def listen_elsewhere(self, port: int) -> None:
+        """Binds another port than it was told."""
+        self.other_port = port
+        self.changed(self)
 
     def listen(self, *, locally: bool = False) -> None:
         """Binds the port."""
@@ -97,6 +103,7 @@ class Running:
             address=f"192.0.2.1:{order.port}" if order.port else None,
             is_listening=self.is_listening,
             listens_locally=self.listens_locally,
+            other_port=self.other_port,
             exit_status=self.exit_status,
             memory_bytes=self.memory_bytes if self.exit_status is None else 0,
             is_out_of_memory=self.is_out_of_memory,
