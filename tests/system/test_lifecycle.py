@@ -10,7 +10,7 @@ The reliability catalogue's group D, with C2 and C3, and where each is proved:
 | D1 | SIGTERM ignored: R12, 137 | test_slow.py |
 | D2 | daemons, other sessions | here; tests/engines/test_limits.py |
 | D3 | stopped itself | here |
-| D4 | late, wrong port, none; 127.0.0.1, IPv6 only; binds then closes | test_slow.py; tests/contracts/test_engine.py; test_router_codes.py (H21) |
+| D4 | late, wrong port, none; 127.0.0.1, IPv6 only; binds then closes | test_slow.py; tests/contracts; H21 in test_router_codes.py |
 | D5 | exit 0, 1, signal, no such command, no program, no process type | here; test_formation.py |
 | D6 | crash loop and back-off | here (the times); tests/core/test_formation.py, tests/stories/test_lifecycle.py |
 | D7 | another dyno's port | tests/engines/test_isolation.py |
