@@ -201,6 +201,12 @@ async def test_more_apps_than_slots_make_the_router_grow_without_losing_a_reques
         assert seen and set(seen) == {200}
 
 
+async def test_more_questions_at_once_than_haproxy_takes_are_all_answered(haproxy: Started, dynos: Dynos) -> None:
+    _, router = haproxy
+    await router.apply(app := route(await dynos(answer())))
+    assert await asyncio.gather(*(router.routes() for _ in range(100))) == [[app]] * 100
+
+
 async def test_a_request_log_that_was_read_takes_no_room(haproxy: Started) -> None:
     rig, router = haproxy
     await router.apply(app := route(mode=RouteMode.STOPPED))

@@ -14,6 +14,8 @@ from senryu.agent.wire import Channel, Closed, TooLarge
 from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
+_QUEUE_FULL_S = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -53,14 +55,22 @@ class Conversation:
         self._channel.close()
 
 
+async def _connect(connection: socket.socket, path: Path) -> None:
+    """asyncio would take a full queue for a connection under way: to a Unix socket it is made at once or not at all, see unix(7)."""
+    while True:
+        try:
+            return connection.connect(str(path))
+        except BlockingIOError:
+            await asyncio.sleep(_QUEUE_FULL_S)
+
+
 async def begin(path: Path, request: protocol.Request) -> Conversation:
     """Connects and asks. Raises: Unavailable."""
-    loop = asyncio.get_running_loop()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)
     try:
         async with asyncio.timeout(AGENT_TIMEOUT_S):
-            await loop.sock_connect(connection, str(path))
+            await _connect(connection, path)
             channel = Channel(connection, limit_bytes=protocol.ANSWER_MAX_BYTES, may_receive_files=True)
             await channel.send(protocol.encoded(request))
     except (OSError, Closed, TimeoutError) as error:

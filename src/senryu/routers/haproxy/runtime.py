@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from senryu.core.errors import Unavailable
 _PROMPT = b"\n> "
 _PAYLOAD_PROMPTS = re.compile(r"^(\+ )+")
 _ANSWER_MAX_BYTES = 64 * limits.MIB
+_QUEUE_FULL_S = 0.01
 
 
-async def ask(socket: Path, commands: Sequence[str]) -> list[str]:
+async def ask(path: Path, commands: Sequence[str]) -> list[str]:
     """Sends commands one after the other over one connection; gives their answers without surrounding blank lines.
 
     A command is one line, or a line ending in `<<` and its payload lines.
@@ -29,7 +31,7 @@ async def ask(socket: Path, commands: Sequence[str]) -> list[str]:
         return []
     try:
         async with asyncio.timeout(limits.ROUTER_TIMEOUT_S):
-            return await _converse(socket, commands)
+            return await _converse(path, commands)
     except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise Unavailable("The router does not answer; it may be restarting, try again in a moment.") from error
 
@@ -50,8 +52,25 @@ async def reload(master_socket: Path) -> None:
         raise Unavailable("The router does not answer; it may be restarting, try again in a moment.") from error
 
 
-async def _converse(socket: Path, commands: Sequence[str]) -> list[str]:
-    reader, writer = await asyncio.open_unix_connection(str(socket), limit=_ANSWER_MAX_BYTES)
+async def _connected(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """HAProxy talks to ten at a time, and the kernel has as many wait; asyncio would take a full queue for a connection under way."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        while True:
+            try:
+                connection.connect(str(path))  # at once or not at all, see unix(7)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(_QUEUE_FULL_S)
+        return await asyncio.open_unix_connection(sock=connection, limit=_ANSWER_MAX_BYTES)
+    except BaseException:
+        connection.close()
+        raise
+
+
+async def _converse(path: Path, commands: Sequence[str]) -> list[str]:
+    reader, writer = await _connected(path)
     try:
         writer.write(b"prompt\n")
         await reader.readuntil(_PROMPT)
