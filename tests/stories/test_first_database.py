@@ -104,6 +104,13 @@ async def test_a_database_that_cannot_be_made_does_not_fail_the_deploy(house: Ho
     assert len(await house.serving("brave")) == 1
 
 
+async def test_a_bug_in_a_supplier_does_not_fail_the_deploy_either(house: House, supplier: ScriptedSupplier) -> None:
+    await house.create("buggy")
+    supplier.fails = RuntimeError("a bug")  # type: ignore[assignment]
+    build, output = await house.deploy("buggy", PG)
+    assert build["status"] == "succeeded" and "It could not be added: The platform failed" in output and "a bug" not in output
+
+
 async def test_operators_choose_the_plan_or_switch_it_off(house: House, supplier: ScriptedSupplier) -> None:
     await house.create("bigger")
     _use(house, settings=replace(house.platform.settings, first_database="heroku-postgresql:standard-0"))

@@ -40,11 +40,18 @@ async def give_database(
         made = await provision(app, plan, options={}, by=by, suppliers=suppliers, **released_with(parts))
     except PlatformError as problem:
         _log.warning("first database not made", app=app.name, reason=problem.message)
-        await say(f" !     It could not be added: {problem.message}\n")
-        await say(f" !     The deploy goes on without; add it later with `senryu addons:create {plan}`.\n")
+        await _warn(say, problem.message, plan)
+    except Exception:
+        _log.exception("first database not made", app=app.name)
+        await _warn(say, "The platform failed; its operator finds out why in its own log.", plan)
     else:
         await say(f"       {made.name} is {', '.join(sorted(f'{ATTACHMENT}_{key}' for key in made.config))}\n")
     return True
+
+
+async def _warn(say: Callable[[str], Awaitable[None]], reason: str, plan: str) -> None:
+    await say(f" !     It could not be added: {reason}\n")
+    await say(f" !     The deploy goes on without; add it later with `senryu addons:create {plan}`.\n")
 
 
 async def _is_settled(app: App, *, db: Database, vault: Vault) -> bool:
