@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,9 @@ class Local:
         return Reached(admin, self.place.address, self.place.port)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Local]:
+@contextmanager
+def local_server() -> Iterator[Local]:
+    """One that is gone afterwards."""
     root = Path(tempfile.mkdtemp(prefix="senryu-data-", dir="/var/tmp"))
     root.chmod(0o755)
     place = postgres.Place(root / "postgres", "127.0.0.1", IPv4Network("127.0.0.0/8"), "root", owner="nobody", port=free_ports(1)[0])
@@ -50,6 +51,12 @@ def server() -> Iterator[Local]:
     finally:
         postgres.stop(place)
         shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Local]:
+    with local_server() as running:
+        yield running
 
 
 @pytest.fixture

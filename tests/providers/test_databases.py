@@ -237,3 +237,16 @@ async def test_a_tenants_function_of_the_extensions_name_is_not_run_by_the_platf
         assert await tenant.fetchval("SELECT count(*) FROM caught") == 0
         assert await tenant.fetchval("SELECT count(*) FROM pg_stat_statements WHERE query LIKE '%counted'") == 0
     await supplier.deprovision(id)
+
+
+async def test_a_session_that_takes_too_much_memory_is_refused_it_and_nobody_else_notices(supplier: PostgresSupplier) -> None:
+    (mine, url), (theirs, other) = await provisioned(supplier), await provisioned(supplier)
+    async with connected(other) as neighbour:
+        before = await neighbour.fetchval("SELECT pg_backend_pid()")
+        async with connected(url) as tenant:
+            with pytest.raises(asyncpg.OutOfMemoryError):
+                await tenant.fetchval("SELECT length(repeat('x', 900000000))")
+            assert await tenant.fetchval("SELECT 1") == 1
+        assert await neighbour.fetchval("SELECT pg_backend_pid()") == before
+    await supplier.deprovision(mine)
+    await supplier.deprovision(theirs)

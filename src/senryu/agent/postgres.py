@@ -30,6 +30,7 @@ _CERTIFICATE = (
     "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650", "-subj", "/CN=postgresql",
 )  # fmt: skip
 _START_TIMEOUT_S = 60.0
+_SESSION_MAX_BYTES = 512 * 1024 * 1024  # of a session's own memory, as a tenant may ask for any `work_mem`
 _INIT_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
 _QUESTION_TIMEOUT_S = 10.0
@@ -233,7 +234,7 @@ def is_running(place: Place) -> bool:
 def _start(place: Place, programs: Path) -> subprocess.Popen[bytes]:
     with (place.root / "log" / "start.log").open("wb") as log:
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            [str(programs / "postgres"), "-D", str(place.data)],
+            ["/usr/bin/prlimit", f"--data={_SESSION_MAX_BYTES}", "--core=0", str(programs / "postgres"), "-D", str(place.data)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
