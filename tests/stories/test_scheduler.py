@@ -210,18 +210,31 @@ async def test_nothing_is_run_without_code_and_that_is_told_once(house: House) -
     _until(house, TEN)
     await _look(house)
     await _look(house)
+    [line] = [line for line in await house.log_of(app["id"]) if "`early`" in line and "[scheduler]" in line]
+    assert ", waits: Nothing is deployed to timely yet" in line
+    house.clock.advance(301)
+    await _look(house)
+    await _look(house)
     [line] = [line for line in await house.log_of(app["id"]) if "Skipped `early`" in line]
     assert "Nothing is deployed" in line
 
 
-async def test_a_full_app_skips_a_run_and_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_waits_a_while_for_its_place_in_a_full_app(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await _app(house)
-    monkeypatch.setattr(limits, "ONE_OFF_DYNOS_PER_APP_MAX", 0)
-    await _add(house, command="crowded")
+    monkeypatch.setattr(limits, "ONE_OFF_DYNOS_PER_APP_MAX", 1)
+    await _add(house, command="first")
+    await _add(house, command="second")
     _until(house, TEN)
+    for _ in range(3):
+        assert await _look(house) < limits.SCHEDULER_LOOK_S
+    [first] = await _started(house, 1)
+    [told] = [line for line in await house.log_of(app["id"]) if ", waits: " in line]
+    assert "one-off dynos" in told
+    house.engine.running[first.id].end(0)
+    await eventually(lambda: _none_live(house))
     await _look(house)
-    assert any("Skipped `crowded`" in line and "one-off dynos" in line for line in await house.log_of(app["id"]))
-    assert await _runs(house) == []
+    [second] = await _started(house, 1)
+    assert {first.command, second.command} == {"first", "second"}
 
 
 async def test_jobs_go_with_their_scheduler_and_nothing_of_it_runs_any_more(house: House) -> None:

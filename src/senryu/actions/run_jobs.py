@@ -30,6 +30,8 @@ from .run import record_one_off
 from .tell import tell
 
 _LATE = timedelta(seconds=60)
+_WAIT_S = 2.0  # for what is due and cannot be run yet
+_WAITS = "waits: "
 _log = structlog.get_logger("scheduler")
 
 
@@ -70,7 +72,7 @@ async def run_due_jobs(**parts: Unpack[Releasing]) -> float:
     async with db.reading() as tx:
         soonest = await soonest_due(tx)
     left_s = (soonest - clock.now()).total_seconds() if soonest else limits.SCHEDULER_LOOK_S
-    return min(limits.SCHEDULER_LOOK_S, max(1.0, left_s))
+    return min(limits.SCHEDULER_LOOK_S, left_s) if left_s > 0 else _WAIT_S
 
 
 async def _decide(seen: ScheduledJob, **parts: Unpack[Releasing]) -> None:
@@ -100,7 +102,7 @@ async def _decided(tx: Transaction, app: App, job: ScheduledJob, *, vault: Vault
             await update_job(tx, replace(job, due_at=after))
             return _Told(app, (f"The platform's clock went back; {name} is due at {after:%Y-%m-%d %H:%M} UTC",))
         case Skip():
-            outcome = told_skip(verdict)
+            outcome = (job.last_outcome or "").removeprefix(_WAITS) if _is_waiting(job) else told_skip(verdict)
             await update_job(tx, replace(job, due_at=after, last_due_at=verdict.due_at, last_outcome=f"skipped: {outcome}"))
             return _Told(app, (f"Skipped {name}: {outcome}",))
     if (before := await _still_running(tx, job)) is not None:
@@ -122,8 +124,7 @@ async def _decided(tx: Transaction, app: App, job: ScheduledJob, *, vault: Vault
             clock=clock,
         )
     except PlatformError as refused:
-        await update_job(tx, replace(job, due_at=after, last_due_at=verdict.due_at, last_outcome=f"skipped: {refused.message}"))
-        return _Told(app, (*lines, f"Skipped {name}, due at {verdict.due_at:%H:%M} UTC: {refused.message}"))
+        return await _refused(tx, app, job, name, verdict, refused.message)
     await update_job(tx, replace(job, due_at=after, last_due_at=verdict.due_at, last_dyno_id=dyno.id, last_outcome=f"run by {dyno.name}"))
     return _Told(app, lines, f"Starting process with command {name} by user {ACTOR}")
 
@@ -139,6 +140,19 @@ async def _waiting(tx: Transaction, app: App, before: Dyno, name: str, verdict: 
         return None
     await set_dyno(tx, before.id, retiring="stop")
     return _Told(app, (f"{name} is due at {verdict.due_at:%H:%M} UTC while {before.name} still runs it; it is stopped first",))
+
+
+def _is_waiting(job: ScheduledJob) -> bool:
+    return (job.last_outcome or "").startswith(_WAITS)
+
+
+async def _refused(tx: Transaction, app: App, job: ScheduledJob, name: str, verdict: Run, reason: str) -> _Told | None:
+    """It is tried again until it is too late: another one-off may end, code may be pushed. Told once."""
+    outcome = f"{_WAITS}{reason}"
+    if job.last_outcome == outcome:
+        return None
+    await update_job(tx, replace(job, last_outcome=outcome))
+    return _Told(app, (f"{name}, due at {verdict.due_at:%H:%M} UTC, waits: {reason}",))
 
 
 def _foretold(verdict: Run, name: str, now: datetime) -> tuple[str, ...]:
