@@ -28,7 +28,7 @@ from .actions.keep_backups import keep_backups
 from .actions.keep_certificates import CertificateLoop
 from .actions.keep_databases import DatabaseLoop
 from .actions.keep_quotas import keep_all_quotas
-from .actions.meter import fold
+from .actions.meter import keep_usage
 from .actions.parts import Releasing
 from .actions.push import authorize_push, push
 from .actions.recover import recover
@@ -267,7 +267,7 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     sleeping = Sleeping(**waking(platform), router=platform.router)
     supervisor.undertake("sleep", have_apps_sleep(**sleeping))
     supervisor.undertake("wake", wake_apps(**sleeping))
-    supervisor.undertake("fold-usage", fold(db=platform.db, clock=platform.clock))
+    supervisor.undertake("usage", keep_usage(db=platform.db, clock=platform.clock))
     supervisor.undertake("clear-builds", builder.clear_away())
     supervisor.undertake("add-ons", look_after_add_ons(platform))
     if platform.databases is not None:

@@ -16,7 +16,7 @@ from senryu.core.dyno import DynoOrder
 from senryu.core.usage import bounds, month_of
 from senryu.engines.memory import Running
 from senryu.providers.postgres import SERVICE
-from senryu.store.usage import fold_usage, list_uses
+from senryu.store.usage import beat, fold_usage, list_uses
 from stand_ins import ScriptedSupplier
 
 from .mortal import Killed, Mortal
@@ -143,6 +143,24 @@ async def test_who_owns_an_app_pays_for_what_runs_from_then_on(house: House) -> 
     assert [7200 <= line["seconds"] < 7300 for line in theirs] == [True]
     assert (await house.client.get("/senryu/statements/2026-13")).status_code == 422
     assert (await house.client.get("/senryu/statements/now", params={"team": "no-team"})).status_code == 404
+
+
+async def test_the_time_a_machine_is_off_is_nobodys(house: House) -> None:
+    await _to_the_month_start(house)
+    await house.create("shop")
+    await house.deploy("shop")
+    await house.settle("shop")
+    house.clock.advance(3600)
+    async with house.db.transaction() as tx:
+        await beat(tx, house.clock.boot(), house.clock.now())
+    [web] = house.engine.running.values()
+    await house.supervisor.__aexit__()
+    house.clock.advance(DAY_S)
+    house.clock.boot_id = "boot-2"
+    web.end(137)  # as the agent finds it
+    await house.restart()
+    await house.settle("shop")
+    assert 3600 <= (await _lines(house))["web.1", "Standard-1X"]["seconds"] < 3700
 
 
 @pytest.mark.parametrize("at", DEATHS)

@@ -15,7 +15,7 @@ from ..core.limits import USAGE_FOLDED_AFTER_S, USAGE_ROUND_S
 from ..core.usage import Usage, name_on_statement, ran_from
 from ..store.database import Database, Transaction
 from ..store.dyno_sizes import list_sizes
-from ..store.usage import begin_usage, end_usage, fold_usage
+from ..store.usage import beat, begin_usage, end_usage, fold_usage
 
 _log = structlog.get_logger("meter")
 
@@ -32,11 +32,12 @@ async def meter_dyno(tx: Transaction, app: App, dyno: Dyno, started_at: datetime
         await end_usage(tx, dyno.id, ended_at)
 
 
-async def fold(*, db: Database, clock: Clock) -> None:
-    """Keeps what is over as sums: what a day made is a few rows then. For ever."""
+async def keep_usage(*, db: Database, clock: Clock) -> None:
+    """Keeps what is over as sums: what a day made is a few rows then. Notes that the machine runs, for when it does not. For ever."""
     while True:
         try:
             async with db.transaction() as tx:
+                await beat(tx, clock.boot(), clock.now())
                 folded = await fold_usage(tx, clock.now() - timedelta(seconds=USAGE_FOLDED_AFTER_S))
         except PlatformError as problem:
             _log.warning("usage not folded", reason=problem.message)

@@ -10,14 +10,16 @@ from ..core.log_line import LogWriter
 from ..store.apps import find_app
 from ..store.builds import list_pending_builds, update_build
 from ..store.database import Database
+from ..store.usage import end_with_machine
 from .note import note
 from .tell import tell
 
 
 async def recover(*, db: Database, log_writer: LogWriter, clock: Clock) -> None:
-    """Marks interrupted builds failed, so that the next push of their apps can build."""
+    """Marks interrupted builds failed, so that the next push of their apps can build; ends what the machine's own end ended."""
     reason = "The build was interrupted by a restart of the platform; push again."
     async with db.transaction() as tx:
+        await end_with_machine(tx, clock.boot())
         pending = await list_pending_builds(tx)
         for build in pending:
             failed = replace(build, status=BuildStatus.FAILED, failure=reason, updated_at=clock.now())

@@ -105,7 +105,7 @@ DYNO_DISK_BYTES = 1 * GIB  # ours: the throw-away layer of one dyno
 # Sleep and usage (Dev Center: free-dyno-hours, usage-and-billing; the rest is ours)
 SLEEP_LOOK_MIN_S = 1.0
 SLEEP_LOOK_MAX_S = 20.0  # how late an app may fall asleep, and how long hours may be overdrawn
-USAGE_ROUND_S = 3600.0
+USAGE_ROUND_S = 60.0  # and how much of a dyno's time a power cut may make uncharged
 USAGE_FOLDED_AFTER_S = 36 * 3600.0  # then a dyno's run is part of its month's sum
 
 # Routing (Dev Center: http-routing)

@@ -14,10 +14,11 @@ from ..core.add_on import AddOn, AddOnState
 from ..core.usage import PLANS_PRICE, Total, Usage, bounds, summed, totals
 from .database import Transaction
 from .rows import columns, noun
-from .tables import apps
+from .tables import apps, settings
 from .usage_tables import usage, usage_totals
 
 _FOLD_MAX = 5000
+_BEAT = "platform-alive"
 _KEY = ("payer_id", "month", "app_id", "kind", "name", "size", "price_cents", "is_pooled")
 
 
@@ -87,6 +88,23 @@ async def _go_on(tx: Transaction, use: Usage, at: datetime, **changes: Any) -> N
     at = max(at, use.started_at)
     await _end(tx, use, at)
     await tx.execute(insert(usage).values(columns(replace(use, part=use.part + 1, started_at=at, **changes))))
+
+
+async def beat(tx: Transaction, boot: str, at: datetime) -> None:
+    """Notes that the platform was there at that moment of a boot of its machine."""
+    await tx.execute(delete(settings).where(settings.c.name == _BEAT))
+    await tx.execute(insert(settings).values(name=_BEAT, content={"boot": boot, "at": at.isoformat()}))
+
+
+async def end_with_machine(tx: Transaction, boot: str) -> int:
+    """Dynos ended with the boot they ran in, at the latest when the platform was last there; gives how many. Nothing within one boot."""
+    known = (await tx.execute(select(settings.c.content).where(settings.c.name == _BEAT))).scalar()
+    if known is None or known["boot"] == boot:
+        return 0
+    running = await _open(tx, usage.c.kind == "dyno")
+    for use in running:
+        await _end(tx, use, datetime.fromisoformat(known["at"]))
+    return len(running)
 
 
 async def list_totals(tx: Transaction, month: str, now: datetime, payers: Collection[UUID] | None = None) -> list[Total]:
