@@ -204,6 +204,21 @@ async def test_sync_tries_again_in_order_and_notify_once(house: House) -> None:
     assert [each["webhook"]["id"] for each in failed_ones] == [notify["id"]]
 
 
+async def test_a_clock_set_back_by_a_day_delays_no_retry_by_a_day(house: House) -> None:
+    await house.create("hooked")
+    stubborn = HttpReceiver(script=[500, 200])
+    async with open_receiver(stubborn), delivering(house) as work:
+        await subscribe(house, "hooked", f"http://127.0.0.1:{stubborn.port}/", "api:domain")
+
+        async def is_retrying() -> bool:
+            return len(await deliveries(house, "hooked", "retrying")) == 1
+
+        await eventually(is_retrying)
+        house.clock.set_wrong(-24 * 3600)
+        work.wake()
+        await eventually(lambda: len(stubborn.taken) == 1, "the second attempt")
+
+
 async def test_a_slow_receiver_holds_up_no_other_and_is_given_up_in_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "WEBHOOK_TIMEOUT_S", 1.5)
     await house.create("hooked")

@@ -27,6 +27,7 @@ from ..store.webhooks import find_event, find_webhook, next_deliveries, prune_de
 _LOOK_S: Final = 60.0
 _PRUNE_S: Final = 3600.0
 _AGAIN_S: Final = 5.0
+_WAIT_MAX_S: Final = 2 * limits.WEBHOOK_RETRY_MAX_S
 _log = structlog.get_logger("webhooks")
 
 
@@ -88,7 +89,7 @@ class Deliveries:
             if delivery.webhook_id in self._at_work:
                 continue
             left_s = ((delivery.next_attempt_at or now) - now).total_seconds()
-            if left_s > 0:
+            if 0 < left_s <= _WAIT_MAX_S:  # a longer one is no wait of ours: the clock was set back since
                 delay_s = min(delay_s, left_s)
             elif len(self._at_work) < limits.WEBHOOK_SENDERS:
                 task = asyncio.create_task(self._carried(delivery), name=f"webhook:{delivery.webhook_id}")
