@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from senryu.agent import postgres
 from senryu.agent.history import History
-from senryu.core.errors import Invalid, PlatformError
+from senryu.core.errors import Invalid
 from senryu.providers.postgres import PostgresMoving, PostgresSupplier
 from system.rig import free_ports
 
@@ -99,7 +99,7 @@ async def test_any_moment_comes_back_row_for_row(own: Local, history: History) -
         assert len(rows) > 50
         assert await _as_it_was(moving, history, mine, at) == rows
     assert moments[0][1] != moments[1][1]
-    with pytest.raises(PlatformError):
+    with pytest.raises(Invalid, match="does not reach back"):
         await _as_it_was(moving, history, mine, datetime.now(UTC) - timedelta(days=3))
     with pytest.raises(Invalid):
         await history.rewind(uuid4(), moments[0][0], "postgres; DROP")

@@ -172,7 +172,7 @@ def test_a_database_as_it_was_and_as_it_is(platform: Copy, make_app: NewApp) -> 
     )
     before = _psql(platform, database, _SUM)
     eventually(lambda: (platform.home / "data/postgres/history/full").exists(), "the first base backup", 120)
-    moment = _psql(platform, database, "SELECT clock_timestamp()")
+    moment = _psql(platform, database, "SELECT pg_sleep(1.1); SELECT clock_timestamp()").strip()
     _psql(platform, database, "DELETE FROM pictures WHERE id % 2 = 0")
 
     refused = app.senryu("addons:create", "heroku-postgresql:essential-0", "--", "--fork=DATABASE", check=False)

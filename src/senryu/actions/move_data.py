@@ -127,7 +127,6 @@ async def into_database(
     restoring = transfers.programs.restore(room, chunks, entries, report.say, clean=False)
     failed = await _within(plan.limits["bytes"], restoring, lambda: movable.room_bytes(report.transfer.id), plan.name)
     await movable.put_in_place(target.id, report.transfer.id)
-    await movable.tidy(target.id, report.transfer.id)
     return failed
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import structlog
@@ -32,6 +32,7 @@ from ..store.vault import Vault
 _BEAT_S = 2.0
 _TIDY_TRIES = 20
 _TIDY_PAUSE_S = 3.0
+_TIDIED_WITHIN = timedelta(days=1)
 _log = structlog.get_logger("transfers")
 
 
@@ -156,11 +157,14 @@ class Transfers:
             await delete_transfer(tx, transfer.id)
 
     async def recover(self) -> None:
-        """Ends what an earlier platform was at. Those begun by this one are left alone."""
+        """Ends what an earlier platform was at, and tidies up behind what it had just finished. Those begun by this one are left alone."""
         now = self.clock.now()
         async with self.db.reading() as tx:
-            left = [each for each in await list_transfers(tx, is_open=True) if each.created_at < now]
-        for transfer in left:
+            earlier = [each for each in await list_transfers(tx) if each.created_at < now]
+        for transfer in earlier:
+            if transfer.succeeded and transfer.to_id and transfer.finished_at and now - transfer.finished_at < _TIDIED_WITHIN:
+                await self._tidy(transfer)
+        for transfer in (each for each in earlier if each.finished_at is None):
             await self._end(transfer, "It was interrupted by a restart of the platform; begin it again.")
 
     async def _carry_out(self, transfer: Transfer, work: Work) -> None:
@@ -182,6 +186,8 @@ class Transfers:
                 await self._end(report.transfer, reason)
             else:
                 await report.tell(now=True, finished_at=self.clock.now(), succeeded=True, warnings=warnings)
+                if transfer.to_id is not None:
+                    await self._tidy(transfer)  # what was replaced: nobody waits for that
 
     async def _end(self, transfer: Transfer, reason: str) -> Transfer:
         """Tidies up what a transfer left, then tells that it failed."""

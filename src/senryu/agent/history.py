@@ -110,6 +110,8 @@ class History:
         try:
             await self._pgbackrest(f"--db-include={database}", *wanted)
         except Unavailable as problem:
+            if "unable to find backup set" in problem.message:
+                raise Invalid("The history of this platform's databases does not reach back to that time; choose a later one.") from None
             if "database to include" not in problem.message:
                 raise
             await self._pgbackrest(*wanted)  # made since the base backup, which has no files of it

@@ -93,7 +93,10 @@ class Movable(Protocol):
         """What that takes on disk. Raises: Unavailable."""
 
     async def put_in_place(self, id: UUID, transfer_id: UUID) -> None:
-        """What was made beside it takes its place at once, connections to the former are cut. Raises: Unavailable, Conflict."""
+        """What was made beside it takes its place at once, connections to the former are cut; `tidy` removes that.
+
+        Raises: Unavailable, Conflict.
+        """
 
     async def tidy(self, id: UUID, transfer_id: UUID) -> None:
         """Removes what an interrupted transfer left, on the server too. May be repeated. Raises: Unavailable."""

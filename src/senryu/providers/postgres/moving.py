@@ -27,7 +27,7 @@ from .roles import TRUSTED, furnish, let_in, names
 
 _PORT = 5432
 _SCHEMA = re.compile(r"^[a-z_][a-z0-9_]{0,62}\Z")
-_SWAP_TIMEOUT_S = 300.0  # removing what was replaced is part of it
+_SWAP_TIMEOUT_S = 300.0  # removing a database writes all that is in the server's memory
 _CLOSE_TRIES = 50
 _CLOSE_PAUSE_S = 0.1
 _FROM_OUTSIDE = "SELECT extname FROM pg_extension WHERE extname NOT IN ('plpgsql', 'pg_stat_statements') ORDER BY extname"
@@ -124,7 +124,6 @@ class PostgresMoving:
                     await admin.execute(f"ALTER DATABASE {fresh} RENAME TO {database}")
             finally:
                 await admin.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
-            await admin.execute(f"DROP DATABASE IF EXISTS {former} WITH (FORCE)")
 
     async def tidy(self, id: UUID, transfer_id: UUID) -> None:
         """See Movable."""

@@ -15,6 +15,9 @@ from .connect import Server, connected
 from .plans import SERVICE
 from .roles import bound, furnish, let_in, make_login, make_role, members, names
 
+# What a restore fills or has just replaced; see moving.py.
+_BESIDE = "SELECT datname FROM pg_database WHERE datname ~ '^[xy][0-9a-f]{16}$' AND datacl::text LIKE $1"
+
 
 class PostgresSupplier:
     """See Supplier."""
@@ -61,6 +64,8 @@ class PostgresSupplier:
         """See Supplier."""
         database, role = names(id)
         async with connected(self._server) as (admin, _):
+            for beside in await admin.fetch(_BESIDE, f"%{database}=%"):
+                await admin.execute(f"DROP DATABASE IF EXISTS {beside['datname']} WITH (FORCE)")
             await admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
             for name in (*await members(admin, database), role, database):
                 await admin.execute(f"DROP ROLE IF EXISTS {name}")
