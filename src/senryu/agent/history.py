@@ -120,8 +120,11 @@ class History:
         """Ends the server of a moment and removes it. May be repeated."""
         await asyncio.to_thread(_remove, self._rewound(id))
 
-    def used_bytes(self) -> int:
-        """What the history takes on disk. Blocks."""
+    async def used_bytes(self) -> int:
+        """What the history takes on disk."""
+        return await asyncio.to_thread(self._measured)
+
+    def _measured(self) -> int:
         total = 0
         for folder, _, files in os.walk(self._place.root / "history"):
             for name in files:

@@ -127,7 +127,7 @@ class Server:
                 sockets = await channel.while_open(self._data.history.rewind(id, at, database))
                 return await _say(channel, protocol.Serves(DataServer("", self._data.postgres.port, sockets)))
             case protocol.MeasureHistory():
-                return await _say(channel, protocol.Used(await asyncio.to_thread(self._data.history.used_bytes)))
+                return await _say(channel, protocol.Used(await self._data.history.used_bytes()))
             case protocol.ForgetRewound(id=id):
                 await self._data.history.forget(id)
             case protocol.RunStore(order=order):
