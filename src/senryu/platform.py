@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .actions.transfers import Transfers
 from .actions.partners import Making, Offered
+from .actions.transfers import Transfers
 from .config import Settings
 from .core.add_on import Suppliers
 from .core.address import Resolver
@@ -18,6 +18,7 @@ from .core.formation import Supervision
 from .core.key_value_store import KeyValueStores
 from .core.log_drain import Draining
 from .core.log_line import LogReader, LogWriter
+from .core.object_store import ObjectServer
 from .core.partner import Described, Manifest
 from .core.route import Router
 from .core.slug import BlobStore
@@ -68,5 +69,6 @@ class Platform:
     suppliers: Suppliers = field(default_factory=dict)
     databases: Databases | None = None
     stores: KeyValueStores | None = None
+    objects: ObjectServer | None = None
     partners: Partners | None = None
     transfers: Transfers | None = None

@@ -174,6 +174,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             suppliers=suppliers,
             databases=PostgresDatabases(postgres_server(settings, engine)),
             stores=RedisSupplier(engine),
+            objects=engine,
             partners=await registered_partners(settings, db, vault, resolver, clock, suppliers),
             transfers=_transfers(settings, db, vault, blobs, supervisor, suppliers, engine, logs, clock),
         )
