@@ -114,7 +114,7 @@ def permits(scope: Sequence[str], method: str, path: str) -> bool:
     reads = method in ("GET", "HEAD") or path == "/filters/apps"
     if path in ("/account", "/users/~"):
         return reads
-    if path.startswith(("/account", "/oauth/", "/senryu/")):
+    if path.startswith(("/account/", "/oauth/", "/senryu/")):
         return False
     parts = path.split("/")
     runs = ("dynos" in parts and method == "POST") or (parts[3:4] == ["scheduler"] and not reads)
