@@ -252,3 +252,19 @@ def test_only_openings_of_the_own_lot_are_taken_away() -> None:
     ruleset = foreign("drop", OPENING, [{"accept": None}], OPENING)
     assert forwarding.openings(ruleset, Lot(3)) == ["delete rule ip filter FORWARD handle 0", "delete rule ip filter FORWARD handle 2"]
     assert forwarding.openings(ruleset, Lot(33)) == []
+
+
+def test_a_port_of_a_data_server_is_opened_to_one_dynos_address_and_closed_whether_or_not_it_was_open() -> None:
+    lot = Lot(3)
+    assert firewall.granting(lot, []) == firewall.revoking(lot, []) == ""
+    opened = firewall.granting(lot, [("10.64.96.5", 20001), ("10.64.96.5", 20002)])
+    assert opened == "add element inet senryu_3 grants { 10.64.96.5 . 20001, 10.64.96.5 . 20002 }\n"
+    closed = firewall.revoking(lot, [("10.64.96.5", 20001)])
+    assert closed.splitlines() == [f"{verb} element inet senryu_3 grants {{ 10.64.96.5 . 20001 }}" for verb in ("add", "delete")]
+
+
+@pytest.mark.parametrize("reaches", [(22,), (5432,), (20_001,) * 300, (65_535,)])
+def test_an_order_may_name_ports_of_stores_only(reaches: tuple[int, ...]) -> None:
+    order.check(replace(ORDER, reaches=(20_001,)))
+    with pytest.raises(Invalid):
+        order.check(replace(ORDER, reaches=reaches))
