@@ -62,7 +62,6 @@ REFUSED = {
 _FIXED_HOST = "asks a host of Heroku that cannot be configured"
 UNSUPPORTED = {
     "accounts*": "keeps logins of several accounts under Heroku's own host names",
-    "addons:docs": "opens Heroku's pages",
     "apps:errors": _FIXED_HOST,
     "apps:favorites*": _FIXED_HOST,
     "auth:2fa:disable": "the client only says where Heroku does it; use `senryu 2fa:disable`",
