@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Protocol
 from uuid import UUID
 
 from ..core import codes, limits
@@ -34,6 +35,16 @@ _WHY = {
     "cycle": "Cycling",
     "scale": "Scaling down",
 }
+
+
+class Followers(Protocol):
+    """Brings what dynos write into the apps' logs."""
+
+    def follow(self, app_id: UUID, dyno_id: UUID, dyno_name: str) -> None:
+        """Starts (once) to read a dyno's output into the log."""
+
+    async def read_out(self, dyno_id: UUID, timeout_s: float = ...) -> bool:
+        """Waits, within a limit, until everything an ended dyno wrote is in the log; whether it is."""
 
 
 @dataclass(frozen=True, slots=True)

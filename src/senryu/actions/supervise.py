@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -35,7 +35,7 @@ from ..store.formation import list_formation
 from ..store.releases import current_release, find_release, list_pending_releases
 from ..store.sleeping import sleep_of
 from ..store.vault import Vault
-from .carry_out import Hands, carry_out, start
+from .carry_out import Followers, Hands, carry_out, start
 from .move_moments import move_moments
 from .release_phase import run_release_phase
 from .route_app import route_of
@@ -46,16 +46,6 @@ from .warn_of_memory import warn_of_memory
 _ROUNDS_MAX = 100
 _log = structlog.get_logger("supervise")
 T = TypeVar("T")
-
-
-class Followers(Protocol):
-    """Brings what dynos write into the apps' logs."""
-
-    def follow(self, app_id: UUID, dyno_id: UUID, dyno_name: str) -> None:
-        """Starts (once) to read a dyno's output into the log."""
-
-    async def read_out(self, dyno_id: UUID, timeout_s: float = ...) -> bool:
-        """Waits, within a limit, until everything an ended dyno wrote is in the log; whether it is."""
 
 
 class Supervisor:
