@@ -41,7 +41,7 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "default_size": ("SENRYU_DEFAULT_SIZE", "Standard-1X", "dyno size of new process types"),
     "allow_private_drains": ("SENRYU_ALLOW_PRIVATE_DRAINS", False, "whether log drains may lead into private networks and to this machine"),
     "allow_private_webhooks": ("SENRYU_ALLOW_PRIVATE_WEBHOOKS", False, "the same of webhooks"),
-    "allow_private_partners": ("SENRYU_ALLOW_PRIVATE_PARTNERS", False, "the same of add-on services of others, which may then do without https"),
+    "allow_private_partners": ("SENRYU_ALLOW_PRIVATE_PARTNERS", False, "the same of add-on services of others, then also without https"),
     "allow_private_backups": ("SENRYU_ALLOW_PRIVATE_BACKUPS", False, "the same of addresses that databases are restored and copied from"),
     "acme_directory": ("SENRYU_ACME_DIRECTORY", "", "whom certs:auto asks; empty: Let's Encrypt, on `localhost` nobody; or `off`"),
     "acme_email": ("SENRYU_ACME_EMAIL", "", "address the certificate authority may write to"),

@@ -28,7 +28,8 @@ _FILE = re.compile(
     r"|(?:src|tests|buildpacks|examples|install|bin|docs|decisions)/[A-Za-z0-9_./-]+"
 )
 _NOT_OURS = set(
-    "app.py main.py server.py manage.py setup.py requirements.txt runtime.txt config.ru uv.lock Pipfile.lock Gemfile.lock poetry.lock".split()
+    "app.py main.py server.py manage.py setup.py requirements.txt runtime.txt config.ru"
+    " uv.lock Pipfile.lock Gemfile.lock poetry.lock".split()
 )
 _NOT_PYTHON = {"br_netfilter", "no_new_privs"}
 _BUILDPACK_PARTS = {"bin/detect", "bin/compile", "bin/release", "bin/uv"}

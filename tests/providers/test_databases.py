@@ -211,7 +211,7 @@ async def test_a_diagnosis_names_sessions_that_hold_others_up(supplier: Postgres
         await holder.execute("CREATE TABLE t (n int)")
         await holder.execute("BEGIN; LOCK TABLE t")
         waiting = asyncio.create_task(waiter.execute("SELECT * FROM t"))
-        found = {}
+        found: dict[str, str] = {}
         async with asyncio.timeout(20):
             while found.get("Blocking Queries") != "red":
                 found = {finding.name: finding.status for finding in await databases.diagnose(id, ESSENTIAL)}

@@ -100,7 +100,8 @@ def _raw(store: Store, method: str, path: str, host: str = "objects.localhost", 
 
 async def test_requests_without_a_signature_reach_nothing(store: Store, mine: Bucket, theirs: Bucket) -> None:
     paths = (
-        "/", "/dir/status", "/?list-type=2", "/{0}", "/{0}/", "/{0}/secret", "//{0}/secret", "/{0}//secret", "/%73{1}/secret", "/{2}/../{0}/secret",
+        "/", "/dir/status", "/?list-type=2", "/{0}", "/{0}/", "/{0}/secret", "//{0}/secret", "/{0}//secret", "/%73{1}/secret",
+        "/{2}/../{0}/secret",
         "/{2}/%2e%2e/{0}/secret", "/{2}/..%2f{0}%2fsecret", "/{0}%2fsecret", "/buckets/{0}/secret", "/buckets/", "/etc/iam/identity.json",
         "/{0}?policy", "/{0}?acl", "/{0}/secret?versionId=null", "/{0}/secret?X-Amz-Credential=a", "/metrics", "/debug/pprof/",
     )  # fmt: skip

@@ -54,7 +54,7 @@ class AddOnService:
     """A kind of add-on.
 
     `aliases` name it too; `first_attachment` is what an app's first is attached as; `prefix` begins add-on names; `keys` are those of
-    its suppliers' config (`NAME=VARIABLE`: not after the attachment's name, see `variables`); `message` is what somebody who made one is told.
+    its suppliers' config (`NAME=VARIABLE`: not after the attachment's name, see `variables`); `message` is what whoever made one is told.
     """
 
     name: str
@@ -128,7 +128,10 @@ class Supplier(Protocol):
         """What it supplies."""
 
     async def provision(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str] | Given:
-        """Makes the resource of an add-on; gives its config, with more or later as Given. Raises: Invalid for options, Unavailable when it cannot be made now."""
+        """Makes the resource of an add-on; gives its config, with more or later as Given.
+
+        Raises: Invalid for options, Unavailable when it cannot be made now.
+        """
 
     async def change_plan(self, id: UUID, plan: Plan) -> Given | None:
         """Raises: Invalid when what is there does not fit the plan, Unavailable."""

@@ -42,7 +42,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """An add-on as a partner is told of it. `code` is what it gets a token with, until `code_ends_at`; `provider_id` its own name for it."""
+    """An add-on as a partner is told of it. `code` gets it a token until `code_ends_at`; `provider_id` its own name for it."""
 
     id: UUID
     name: str

@@ -1,4 +1,4 @@
-"""The tables of databases' backups, restores and copies. They outlive the add-ons they are of: a backup is there when its database is gone."""
+"""The tables of databases' backups, restores and copies. They outlive their add-ons: a backup is there when its database is gone."""
 
 from __future__ import annotations
 

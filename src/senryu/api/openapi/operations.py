@@ -294,7 +294,7 @@ GET    /senryu/slugs/{token} 200 application/gzip
 GET    /senryu/streams/{token} 200 text/plain
 GET    /senryu/backups/{token}/{name} 200 application/octet-stream
 GET    /senryu/logs/{token} 200 text/event-stream
-"""
+"""  # noqa: E501 - one operation a line
 
 
 def operations() -> dict[str, tuple[str, str, str]]:

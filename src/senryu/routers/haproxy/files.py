@@ -38,7 +38,8 @@ def write_start_files(settings: RouterSettings) -> None:
     write_whole(settings.hold, _SCRIPT)
     write_whole(settings.objects_script, _OF_OBJECTS)
     certificate_files.prepare(settings)
-    for file in (settings.hosts, settings.apps, settings.challenges, settings.rooms, settings.error_pages, settings.maintenance_pages, settings.log):
+    pages = (settings.error_pages, settings.maintenance_pages)
+    for file in (settings.hosts, settings.apps, settings.challenges, settings.rooms, *pages, settings.log):
         if not file.exists():
             file.touch(mode=SHARED_FILE)
             file.chmod(SHARED_FILE)
