@@ -188,7 +188,7 @@ def test_a_database_as_it_was_and_as_it_is(platform: Copy, make_app: NewApp) -> 
         assert _ended(app, number)["succeeded"], _said(app, number)
     assert _psql(platform, then, _SUM) == before
     assert _psql(platform, now, _SUM) == _psql(platform, database, _SUM) != before
-    assert list((platform.home / "data/postgres").glob("past-*")) == []
+    eventually(lambda: not list((platform.home / "data/postgres").glob("past-*")), "its end")
 
     # One that cannot be filled, or is cut off in the middle, is taken away.
     begun = _api(app, "POST", f"/apps/{app.name}/addons", {
@@ -200,4 +200,4 @@ def test_a_database_as_it_was_and_as_it_is(platform: Copy, make_app: NewApp) -> 
     assert _ended(app, 3)["succeeded"] is False
     eventually(lambda: begun["id"] not in [each["id"] for each in _api(app, "GET", f"/apps/{app.name}/addons")], "its end")
     assert _url(app, "CUT_URL") == ""
-    assert list((platform.home / "data/postgres").glob("past-*")) == []
+    eventually(lambda: not list((platform.home / "data/postgres").glob("past-*")), "its end")
