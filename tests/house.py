@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import shutil
 import ssl
@@ -32,17 +31,13 @@ from senryu.api.front_door import front_door, open_terminals
 from senryu.api.rendezvous import Rendezvous
 from senryu.blobs.memory import MemoryBlobStore
 from senryu.config import settings
-from senryu.core import procfile
 from senryu.core.account import Account
 from senryu.core.attempts import Attempts
-from senryu.core.build import Builder, BuildFailed, BuildOrder, Built
 from senryu.core.dyno import Dyno
-from senryu.core.first_database import wanted_by
 from senryu.core.formation import quantities
 from senryu.core.log_line import LogFilter
 from senryu.core.release import Release
 from senryu.core.route import Route
-from senryu.core.slug import BlobStore, slug_key
 from senryu.engines.memory import MemoryEngine, Running
 from senryu.git.repository import Repositories
 from senryu.logs.intake import Intake
@@ -57,7 +52,7 @@ from senryu.store.dynos import list_dynos
 from senryu.store.formation import list_formation
 from senryu.store.releases import current_release, list_releases
 from senryu.store.vault import Vault
-from stand_ins import HouseResolver, IdleDrains, ScriptedAuthority
+from stand_ins import HouseResolver, IdleDrains, ScriptedAuthority, ScriptedBuilder
 
 VAULT_KEY = b"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 PATIENCE_S = 10.0
@@ -121,40 +116,6 @@ def tarball(files: Mapping[str, str]) -> bytes:
             entry.size = len(text.encode())
             tar.addfile(entry, io.BytesIO(text.encode()))
     return content.getvalue()
-
-
-class ScriptedBuilder:
-    """Builds tarballs by their Procfile. A file `fail` makes the build fail with its words; `gate` holds builds until it is set."""
-
-    def __init__(self, blobs: BlobStore) -> None:
-        self._blobs = blobs
-        self.gate: asyncio.Event | None = None
-        self.orders: list[BuildOrder] = []
-        self.purged: list[UUID] = []
-        self.config_vars: dict[str, str] = {}
-
-    async def build(self, order: BuildOrder, output: Callable[[bytes], Awaitable[None]]) -> Built:
-        self.orders.append(order)
-        await output(b"-----> Scripted app detected\n")
-        if self.gate is not None:
-            await self.gate.wait()
-        content = b"".join([chunk async for chunk in self._blobs.get(order.source.key)])
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as tar:
-            files = {entry.name: (tar.extractfile(entry) or io.BytesIO()).read() for entry in tar.getmembers() if entry.isfile()}
-        if "fail" in files:
-            raise BuildFailed(files["fail"].decode())
-        checksum = hashlib.sha256(content).hexdigest()
-        await self._blobs.put(slug_key(checksum), self._blobs.get(order.source.key), max_bytes=10**9)
-        types = procfile.parse(files.get("Procfile", b""))
-        packs = tuple(pack.url for pack in order.buildpacks) or ("heroku/scripted",)
-        reason = wanted_by(files)
-        return Built(checksum, len(content), types, packs, "Scripted", self.config_vars, database_wanted_by=reason)
-
-    async def purge_cache(self, app_id: UUID) -> None:
-        self.purged.append(app_id)
-
-
-_builder: type[Builder] = ScriptedBuilder
 
 
 class WatchedRouter(MemoryRouter):

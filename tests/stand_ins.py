@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
+import tarfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,10 +16,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from senryu.core import procfile
 from senryu.core.add_on import AddOnService, Plan, Supplier
+from senryu.core.build import Builder, BuildFailed, BuildOrder, Built
 from senryu.core.certificate_order import CHALLENGE_PATH, AccountUnknown, Authority, Authorization, PlacedOrder, Refused
 from senryu.core.database import Access, Databases, Finding, Look, Usage
 from senryu.core.errors import PlatformError, Unavailable
+from senryu.core.first_database import wanted_by
+from senryu.core.slug import BlobStore, slug_key
 from senryu.resolver import SystemResolver
 
 
@@ -230,3 +237,37 @@ class ScriptedDatabases:
 
 _databases: type[Databases] = ScriptedDatabases
 _supplier: type[Supplier] = ScriptedSupplier
+
+
+class ScriptedBuilder:
+    """Builds tarballs by their Procfile. A file `fail` makes the build fail with its words; `gate` holds builds until it is set."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self.gate: asyncio.Event | None = None
+        self.orders: list[BuildOrder] = []
+        self.purged: list[UUID] = []
+        self.config_vars: dict[str, str] = {}
+
+    async def build(self, order: BuildOrder, output: Callable[[bytes], Awaitable[None]]) -> Built:
+        self.orders.append(order)
+        await output(b"-----> Scripted app detected\n")
+        if self.gate is not None:
+            await self.gate.wait()
+        content = b"".join([chunk async for chunk in self._blobs.get(order.source.key)])
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as tar:
+            files = {entry.name: (tar.extractfile(entry) or io.BytesIO()).read() for entry in tar.getmembers() if entry.isfile()}
+        if "fail" in files:
+            raise BuildFailed(files["fail"].decode())
+        checksum = hashlib.sha256(content).hexdigest()
+        await self._blobs.put(slug_key(checksum), self._blobs.get(order.source.key), max_bytes=10**9)
+        types = procfile.parse(files.get("Procfile", b""))
+        packs = tuple(pack.url for pack in order.buildpacks) or ("heroku/scripted",)
+        reason = wanted_by(files)
+        return Built(checksum, len(content), types, packs, "Scripted", self.config_vars, database_wanted_by=reason)
+
+    async def purge_cache(self, app_id: UUID) -> None:
+        self.purged.append(app_id)
+
+
+_builder: type[Builder] = ScriptedBuilder
