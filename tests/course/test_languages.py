@@ -13,7 +13,7 @@ import pytest
 from system.person import App, Person
 from system.rig import CHECKOUT, eventually
 
-pytestmark = pytest.mark.registry
+pytestmark = [pytest.mark.registry, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ class Reader:
         return {dyno["id"] for dyno in dynos if dyno["type"] == "web" and dyno["state"] == "up"}
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("client", ["senryu", pytest.param("heroku", marks=[pytest.mark.compat, pytest.mark.registry])])
 def test_the_course_goes_as_the_tutorial_says(client: str, operator: Person) -> None:
     page = blocks(PAGE)
