@@ -19,13 +19,18 @@ async def release_attached(*, before: datetime, **parts: Unpack[Releasing]) -> N
     """Releases apps to which add-ons came, or whose own left, after their latest release and `before` this process began."""
     db, vault = parts["db"], parts["vault"]
     changes: dict[UUID, tuple[datetime, str]] = {}
+
+    def note(app_id: UUID, at: datetime, description: str) -> None:
+        if at < before and (app_id not in changes or at > changes[app_id][0]):
+            changes[app_id] = at, description
+
     async with db.reading() as tx:
         for attachment, add_on in await list_attachments(tx, vault=vault):
             if add_on.config:
-                changes[attachment.app_id] = (attachment.created_at, f"Attach {attachment.name} (@{add_on.name})")
+                note(attachment.app_id, attachment.created_at, f"Attach {attachment.name} (@{add_on.name})")
         for leaving in await list_add_ons(tx, vault=vault, state=AddOnState.DEPROVISIONING):
-            changes[leaving.app_id] = (leaving.updated_at, f"Detach @{leaving.name}")
-        apps = await find_apps(tx, {id for id, (at, _) in changes.items() if at < before})
+            note(leaving.app_id, leaving.updated_at, f"Detach @{leaving.name}")
+        apps = await find_apps(tx, set(changes))
         releases = {id: await latest_release(tx, id, vault=vault) for id in apps}
         owners = await find_accounts(tx, {app.owner_id for app in apps.values()})
     for id, app in apps.items():
