@@ -260,7 +260,7 @@ class Supervisor:
             dynos = await list_dynos(tx, app_id)
             domains = [domain.hostname for domain in await list_domains(tx, app_id)]
             sleep = await sleep_of(tx, app_id)
-        wanted = Wanted(release, quantities(release, formation), has_preboot(formation), sleep)
+        wanted = Wanted(release, quantities(release, formation), has_preboot(formation) and sleep is None, sleep)
         return app, wanted, {entry.type: entry for entry in formation}, dynos, domains
 
     async def _converge(self, app_id: UUID) -> float:
