@@ -146,7 +146,7 @@ NOT_HERE_YET = (
     _row("account", "PATCH", "/redis/v0/databases/{name}/config", 404, {}, name="x"),
     *(
         _row("account", "POST", "/redis/v0/databases/{name}/" + part, 404, {}, name="x")
-        for part in ("credentials_rotation", "stats/reset", "upgrade")
+        for part in ("credentials_rotation", "stats/reset", "upgrade", "wires")
     ),
     *(_row("account", "GET", "/addon-services/{service}" + part, 404, service="x") for part in ("", "/plans")),
     *(_row("account", "POST", f"/actions/{kind}/resolve", 404, {}) for kind in ("addons", "addon-attachments")),

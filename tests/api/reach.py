@@ -215,6 +215,7 @@ PATCH  /redis/v0/databases/{name}/config                    -        write-prote
 POST   /redis/v0/databases/{name}/credentials_rotation      -        write-protected
 POST   /redis/v0/databases/{name}/stats/reset               -        write-protected
 POST   /redis/v0/databases/{name}/upgrade                   -        write-protected
+POST   /redis/v0/databases/{name}/wires                     -        write-protected
 GET    /redis/v0/databases/{name}/wait                      -        read-protected
 GET    /regions                                             -        read
 GET    /regions/{region}                                    -        read

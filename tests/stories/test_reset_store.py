@@ -126,6 +126,8 @@ async def test_settings_are_checked_and_shown(house: House, stores: ScriptedStor
     assert (await house.client.post(f"{path}/stats/reset", json={})).status_code == 200
     assert "7.0.9" in (await house.client.post(f"{path}/upgrade", json={"version": "7.0"})).json()["message"]
     assert (await house.client.post(f"{path}/upgrade", json={"version": "6.2"})).status_code == 422
+    wire = await house.client.post(f"{path}/wires", json={})
+    assert wire.status_code == 201 and wire.json()["attach_url"].startswith("rendezvous://")
     assert (await house.client.get(f"{path}/wait")).json() == {"waiting?": False, "message": "available"}
     stores.fails_at = "state"
     rows = {row["name"]: row["values"] for row in (await house.client.get(path)).json()["info"]}

@@ -55,6 +55,9 @@ def test_a_store_is_reached_from_its_own_dynos_only_and_outlives_kills(platform:
     assert _asked(other, "KEYS '*'") == ""
     assert "picture" not in _asked(other, "KEYS '*'", url=stolen, check=False)
 
+    # From the owner's own machine, through the platform's TLS port.
+    assert app.senryu("redis:cli", stdin="GET picture\n").stdout.strip() == "kite"
+
     # Shared, it is.
     [made] = json.loads(app.senryu("addons", "--json").stdout)
     other.senryu("addons:attach", made["name"], "--as", "SHARED")
@@ -72,6 +75,8 @@ def test_a_store_is_reached_from_its_own_dynos_only_and_outlives_kills(platform:
     before = _processes(platform)[made["id"]]
     assert _asked(app, "GET picture") == "kite"
     assert _processes(platform)[made["id"]] == before
+    reach = f"timeout 5 bash -c '</dev/tcp/{parts.hostname}/{parts.port}' && echo reached"
+    assert "reached" in app.senryu("ps:exec", "--dyno", "web.1", "--", "sh", "-c", reach).stdout  # a dyno older than the agent
 
     # Another password: the old one is of no use, the app has the new one, and the data.
     app.senryu("redis:credentials", "--reset")

@@ -6,6 +6,7 @@ Source: wire contract 5.8; https://devcenter.heroku.com/articles/heroku-redis
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -20,6 +21,8 @@ from .addons import found_add_on
 from .auth import Caller, CallerDep, PlatformDep
 from .body import json_body, text
 from .parts import iso, releasing
+from .rendezvous import DOOR_HEADER, Rendezvous
+from .wires import Wire
 
 router = APIRouter()
 _TIMEOUT_MOST_S = 2**31 - 1
@@ -108,6 +111,16 @@ def _seconds(body: dict[str, Any]) -> int | None:
     if not isinstance(wanted, int) or isinstance(wanted, bool) or not 0 <= wanted <= _TIMEOUT_MOST_S:
         raise Invalid("`timeout` must be a number of seconds, 0 for none.")
     return wanted
+
+
+@router.post("/redis/v0/databases/{name}/wires")
+async def open_wire(name: str, request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
+    """A way to the store for one connection from anywhere (ours): `attach_url` is like that of a one-off dyno."""
+    add_on, _ = await _store(name, caller, platform)
+    where = urlsplit(add_on.config["URL"])
+    rendezvous: Rendezvous = request.app.state.rendezvous
+    url = rendezvous.expect(Wire(where.hostname or "", where.port or 0), request.headers.get(DOOR_HEADER))
+    return JSONResponse({"attach_url": url}, 201)
 
 
 @router.post("/redis/v0/databases/{name}/stats/reset")

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from senryu.cli import rendezvous
@@ -30,6 +30,13 @@ _LOOK_S = 1.0
 _CONNECTIONS_MAX = 64
 
 
+class Wired(Protocol):
+    """What can be reached over wires: its name, and the path at which they are asked for."""
+
+    name: str
+    wires: str
+
+
 class Database:
     """An attachment with the URL of its config var."""
 
@@ -37,6 +44,7 @@ class Database:
         parts = urlsplit(url)
         self.attachment, self.url = attachment, url
         self.name, self.id = str(attachment["addon"]["name"]), str(attachment["addon"]["id"])
+        self.wires = path_of("client", "v11", "databases", self.id, "wires")
         self.user, self.password = unquote(parts.username or ""), unquote(parts.password or "")
         self.database = unquote(parts.path.strip("/"))
         self.host, self.port = parts.hostname or "", parts.port or 5432
@@ -78,7 +86,7 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def reached(api: PlatformApi, wanted: Database, port: int = 0) -> Iterator[int]:
+def reached(api: PlatformApi, wanted: Wired, port: int = 0) -> Iterator[int]:
     """A port of 127.0.0.1 that leads to the database until this is left. Raises `Failure` when `port` is taken."""
     try:
         listener = socket.create_server(("127.0.0.1", port), backlog=16)
@@ -92,7 +100,7 @@ def reached(api: PlatformApi, wanted: Database, port: int = 0) -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def _accept(listener: socket.socket, wanted: Database, context: ssl.SSLContext, places: threading.BoundedSemaphore) -> None:
+def _accept(listener: socket.socket, wanted: Wired, context: ssl.SSLContext, places: threading.BoundedSemaphore) -> None:
     while True:
         try:
             client, _ = listener.accept()
@@ -104,10 +112,10 @@ def _accept(listener: socket.socket, wanted: Database, context: ssl.SSLContext, 
             client.close()
 
 
-def _serve(client: socket.socket, wanted: Database, context: ssl.SSLContext, places: threading.BoundedSemaphore) -> None:
+def _serve(client: socket.socket, wanted: Wired, context: ssl.SSLContext, places: threading.BoundedSemaphore) -> None:
     try:
         with client, PlatformApi() as api:
-            opened = api.post(path_of("client", "v11", "databases", wanted.id, "wires"))
+            opened = api.post(wanted.wires)
             with rendezvous.dial(opened["attach_url"], context) as wire:
                 _carry(client, wire, rendezvous.await_dyno(wire))
     except Failure as failure:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ from urllib.parse import urlsplit
 
 from senryu.cli.arguments import AN_APP, CONFIRM, JSON, Command, Flag, Typed
 from senryu.cli.failure import Failure
-from senryu.cli.output import Progress, as_json, confirm, heading, hexagon, pairs, say
+from senryu.cli.output import Progress, as_json, confirm, heading, hexagon, note, pairs, say
+from senryu.cli.pg_database import reached
 from senryu.cli.platform_api import PlatformApi, path_of
 from senryu.cli.remotes import app_for
 
@@ -57,16 +59,28 @@ def _info(typed: Typed) -> None:
     return None
 
 
+class _Store:
+    """One as what a wire leads to."""
+
+    def __init__(self, store: dict[str, Any]) -> None:
+        self.name, self.wires = str(store["name"]), _path(store, "wires")
+
+
 def _cli(typed: Typed) -> int:
-    with PlatformApi() as api:
-        store = _one(api, app_for(typed), typed.first())
-        url = urlsplit(api.get(_path(store))["resource_url"])
     program = shutil.which("redis-cli") or shutil.which("valkey-cli")
     if program is None:
         raise Failure("There is no `redis-cli` on this machine", hint="Install it (Debian: apt-get install redis-tools)")
-    say(f"Connecting to {store['name']} ({', '.join(store['config_vars'])}):")
-    words = [program, "--tls", "--insecure", "-h", url.hostname or "", "-p", str(url.port)]
-    return subprocess.run(words, env={**os.environ, "REDISCLI_AUTH": url.password or ""}, check=False).returncode
+    with PlatformApi() as api:
+        store = _one(api, app_for(typed), typed.first())
+        password = urlsplit(api.get(_path(store))["resource_url"]).password or ""
+        note(f"Connecting to {store['name']} ({', '.join(store['config_vars'])}):")
+        with reached(api, _Store(store)) as port:
+            words = [program, "--tls", "--insecure", "-h", "127.0.0.1", "-p", str(port)]
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            try:
+                return subprocess.call(words, env={**os.environ, "REDISCLI_AUTH": password})
+            finally:
+                signal.signal(signal.SIGINT, before)
 
 
 def _credentials(typed: Typed) -> None:

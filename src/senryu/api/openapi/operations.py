@@ -202,6 +202,7 @@ POST   /redis/v0/databases/{name}/credentials_rotation 200 {message:text}
 GET    /redis/v0/databases/{name}/config 200 object
 PATCH  /redis/v0/databases/{name}/config 200 object < maxmemory_policy:text timeout:integer notify_keyspace_events:text
 POST   /redis/v0/databases/{name}/stats/reset 200 {message:text}
+POST   /redis/v0/databases/{name}/wires 201 {attach_url:text}
 POST   /redis/v0/databases/{name}/upgrade 200 {message:text} < version!:text
 GET    /client/v11/apps/{app}/transfers 200 =[#transfer]
 GET    /client/v11/apps/{app}/transfers/{transfer} 200 =#transfer
