@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,7 @@ from house import House, eventually, house_at
 from postgres import emptied
 from senryu.store.database import Database
 from senryu.store.tables import accounts, authorizations
+from senryu.store.usage import beat, end_with_machine, fold_usage
 
 pytestmark = pytest.mark.postgres
 
@@ -93,3 +95,30 @@ async def test_what_no_column_can_hold_is_refused_and_not_stumbled_over(shared: 
     ):
         answer = await shared.client.request(method, path, json=body)
         assert 400 <= answer.status_code < 500, (path, answer.text)
+
+
+async def test_sleep_hours_and_statements_are_as_on_sqlite(shared: House) -> None:
+    app = await shared.create("crowd")
+    await shared.deploy("crowd", "web: serve\nworker: work")
+    sizes = [{"type": name, "size": "eco"} for name in ("web", "worker")]
+    assert (await shared.client.patch("/apps/crowd/formation", json={"updates": sizes})).status_code == 200
+    await shared.settle("crowd")
+    shared.router.quiet[UUID(app["id"])] = 1801.0
+    shared.clock.advance(1801)
+
+    async def is_idle() -> bool:
+        return [dyno["state"] for dyno in (await shared.client.get("/apps/crowd/dynos")).json()] == ["idle"]
+
+    await eventually(is_idle, "sleep")
+    shared.router.quiet.clear()
+    shared.router.ask_for(UUID(app["id"]))
+    await shared.settle("crowd")
+    async with shared.db.transaction() as tx:
+        await beat(tx, "boot-1", shared.clock.now())
+        assert await fold_usage(tx, shared.clock.now()) > 0
+        assert await end_with_machine(tx, "boot-2") == 1
+    [line, *_] = [line for line in (await shared.client.get("/senryu/statements/now")).json()["lines"] if line["size"] == "Eco"]
+    assert line["seconds"] >= 1800
+    quota = (await shared.client.get("/accounts/~/actions/get-quota")).json()
+    assert quota["size"] == "Eco" and quota["quota_used"] >= 1800
+    assert (await shared.client.get("/account/invoices")).json()[-1]["total"] >= 500
