@@ -67,6 +67,14 @@ for attempt in (
         print("REACHED")
     except Exception as error:
         print("refused", error.response["Error"]["Code"])
+port = int(os.environ["AWS_ENDPOINT_URL_S3"].rpartition(":")[2])
+for host in ("localhost", "api.localhost", "git.localhost", sys.argv[2] + ".localhost"):
+    for method in ("GET", "POST"):
+        with socket.create_connection((gateway, port), 10) as s:
+            lines = (f"{method} /senryu/health HTTP/1.1", f"Host: {host}:{port}", "Connection: close", "Content-Length: 0", "", "")
+            s.sendall("\\r\\n".join(lines).encode())
+            if b" 403 " not in s.recv(64):
+                print("REACHED", method, host)
 for port in (8333, 8888, 9333, 8080, 18888, 19333, 18333):
     for host in (gateway, "127.0.0.1"):
         with socket.socket() as s:
@@ -140,7 +148,7 @@ def test_sdks_find_the_bucket_by_themselves_and_browsers_by_presigned_urls(platf
     assert platform.visit("objects.localhost", f"/{other['AWS_S3_BUCKET']}/by-form").text == "a form's"
     assert platform.visit("objects.localhost", f"/{config['AWS_S3_BUCKET']}/from-python").status == 403
 
-    said = _ran(python, f"python attack.py {other['AWS_S3_BUCKET']}")
+    said = _ran(python, f"python attack.py {other['AWS_S3_BUCKET']} {node.name}")
     assert "REACHED" not in said
     assert said.count("refused") == 6
     assert said.splitlines()[-1] == "done"

@@ -17,6 +17,14 @@ FULL = _ERROR.format(
 _AWAY = _ERROR.format(code="ServiceUnavailable", message="Object storage is starting or restarting; try again in a moment.")
 
 
+# Dynos are led here for object storage only (agent/front.py): by the first address of their lot, from one of 10.64.0.0/11 (agent/lot.py).
+BY_GATEWAY = (
+    "  tcp-request session set-var(sess.by_gateway) bool(1) if { src 10.64.0.0/11 }"
+    r" { dst -m reg ^10\.(6[4-9]|[78][0-9]|9[0-5])\.(0|32|64|96|128|160|192|224)\.1$ }"
+    "\n"
+)
+
+
 def rules(settings: RouterSettings) -> str:
     """Before `Expect: 100-continue` is answered: who is refused need not send.
 
@@ -27,6 +35,8 @@ def rules(settings: RouterSettings) -> str:
     return (
         f"  acl for_objects var(txn.name) -m str {host}\n"
         f"  acl for_objects var(txn.name) -m end .{host}\n"
+        "  http-request return status 403 content-type text/plain string 'Dynos reach object storage here, and nothing else.'"
+        " if by_gateway !for_objects\n"
         f"  acl names_bucket var(txn.name) -m end .{host}\n"
         f"  http-request set-var(txn.bucket) path,url_dec,regsub(^/+,),field(1,/) {mine} !names_bucket\n"
         f"  http-request set-var(txn.bucket) var(txn.name),field(1,.) {mine} names_bucket\n"

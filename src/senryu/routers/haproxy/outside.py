@@ -47,7 +47,7 @@ def frontend(settings: RouterSettings) -> str:
         "  option idle-close-on-response\n"  # a replaced process waits for a connection's next request: it may be on its way
         "  log stdout len 65535 format raw local0 info\n"
         f"  log-format '{LOG_FORMAT}'\n"
-        f"{_plain(settings)}{objects.rules(settings)}{_others(settings)}"
+        f"{objects.BY_GATEWAY}{_plain(settings)}{objects.rules(settings)}{_others(settings)}"
         '  http-response add-header Via "1.1 senryu"\n'
         "  use_backend platform if for_platform\n"
         "  use_backend objects if for_objects\n"
@@ -86,7 +86,8 @@ def _plain(settings: RouterSettings) -> str:
         f"  acl is_challenge path_beg {_CHALLENGES}\n"
         f"  acl is_long url_len gt {_URL_MAX}\n"
         f"  acl is_odd req.hdrs -m reg -i '{_ODD}'\n"
-        "  http-request set-var(txn.plain) bool(1) if reads is_known !for_platform !is_challenge !is_long !is_odd\n"
+        "  acl by_gateway var(sess.by_gateway) -m found\n"
+        "  http-request set-var(txn.plain) bool(1) if reads is_known !for_platform !is_challenge !is_long !is_odd !by_gateway\n"
         "  acl is_plain var(txn.plain) -m found\n"
         "  http-request del-header connection if is_plain\n"
         "  http-request allow if is_plain\n"
