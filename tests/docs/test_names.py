@@ -86,7 +86,7 @@ def test_a_name_said_to_be_in_a_file_is_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_a_document_types_exists(page: Path) -> None:
     text = page.read_text()
-    typed = re.findall(r"(?:^|[`$&(] ?)(?:bin/)?senryu ([a-z][a-z:]*)", text, re.MULTILINE)
+    typed = re.findall(r"(?:^|[`$&(] ?)(?:bin/)?senryu ([a-z][a-z:-]*)", text, re.MULTILINE)
     assert [name for name in typed if find(name.rstrip(":")) is None] == []
 
 
