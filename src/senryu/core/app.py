@@ -14,7 +14,9 @@ from .errors import Invalid
 from .limits import APP_NAME_MAX_CHARS
 
 _NAME = re.compile(r"^[a-z][a-z0-9-]{1,28}[a-z0-9]\Z")
-RESERVED = frozenset({"api", "git", "dashboard", "www", "localhost", "admin", "senryu", "heroku", "status", "registry", "rendezvous"})
+RESERVED = frozenset(
+    ("api", "git", "dashboard", "objects", "www", "localhost", "admin", "senryu", "heroku", "status", "registry", "rendezvous")
+)
 
 
 @dataclass(frozen=True, slots=True)
