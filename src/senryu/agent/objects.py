@@ -225,11 +225,18 @@ def _pid(root: Path) -> int | None:
     """The server's process, None when it does not run: a number may by now be somebody else's, who has another root."""
     try:
         pid = int((root / "pid").read_text())
-        if Path(f"/proc/{pid}/root").samefile(root) and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        if _is_in(pid, root) and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
             return pid
     except (OSError, ValueError):
         pass
     return None
+
+
+def _is_in(pid: int, root: Path) -> bool:
+    """Whether a process has this root, or is one that is about to: its arguments name it until then."""
+    if Path(f"/proc/{pid}/root").samefile(root):
+        return True
+    return os.fsencode(root) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def _is_same(program: Path, installed: Path) -> bool:
