@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
+import struct
 from pathlib import Path
+from typing import cast
 
 import pytest
+
+from senryu.cli.pg_database import _carry
 
 from .conftest import Senryu
 from .fake_api import FakeApi
@@ -116,3 +122,27 @@ def test_settings_are_shown_and_changed(api: FakeApi, senryu: Senryu) -> None:
     assert "log-lock-waits" in senryu("pg:settings", "-a", "myapp").out
     senryu("pg:settings", "DATABASE", "track-functions=pl", "-a", "myapp")
     assert api.asked(f"PATCH /postgres/v0/databases/{ID}/config")[0].json == {"track_functions": "pl"}
+
+
+class Wire(socket.socket):
+    """What leads to the database, without TLS."""
+
+    def pending(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("is_abrupt", [False, True])
+def test_a_program_that_leaves_before_all_is_said_is_no_broken_connection(is_abrupt: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        program = socket.create_connection(listener.getsockname())
+        client, _ = listener.accept()
+    near, far = socket.socketpair()
+    with client, far, Wire(near.family, near.type, fileno=near.detach()) as wire:
+        if is_abrupt:
+            program.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        program.sendall(b"X")
+        program.close()
+        far.sendall(b"more than it waits for" * 1000)
+        _carry(client, cast(ssl.SSLSocket, wire), b"first" * 100_000)
+        wire.close()
+        assert far.recv(10) in (b"X", b"")

@@ -139,13 +139,14 @@ def _carry(client: socket.socket, wire: ssl.SSLSocket, first: bytes) -> None:
         if wire in reads and (wire in ready or wire.pending()):
             is_over = not _hear(wire, to_client) or is_over
         _say(wire, to_wire)
-        _say(client, to_client)
+        is_over = not _tell(client, to_client) or is_over
         if is_over:
             client.setblocking(True)
             wire.setblocking(True)
             with suppress(OSError):
                 wire.sendall(to_wire)
-            client.sendall(to_client)
+            with suppress(ConnectionError):
+                client.sendall(to_client)
             return
 
 
@@ -155,8 +156,21 @@ def _hear(source: socket.socket, into: bytearray) -> bool:
         chunk = source.recv(_CHUNK_BYTES)
     except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
         return True
+    except ConnectionError:
+        if isinstance(source, ssl.SSLSocket):
+            raise
+        return False  # a program may leave without a word
     into += chunk
     return bool(chunk)
+
+
+def _tell(client: socket.socket, what: bytearray) -> bool:
+    """Gives false once the program has left, as it may before everything is said."""
+    try:
+        _say(client, what)
+    except ConnectionError:
+        return False
+    return True
 
 
 def _say(target: socket.socket, unsent: bytearray) -> None:
