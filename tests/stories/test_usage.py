@@ -233,5 +233,5 @@ async def test_an_add_on_is_charged_by_its_plan_until_it_is_destroyed(house: Hou
     first, following = bounds(month_of(house.clock.now()))
     prices = {plan.name: plan.price_cents for plan in SERVICE.plans}
     for size, line in lines.items():
-        assert line["kind"] == "add-on"
+        assert line["kind"] == "add-on" and line["price_cents"] == prices[size]
         assert abs(line["cents"] - prices[size] * line["seconds"] / (following - first).total_seconds()) <= 0.51

@@ -67,7 +67,7 @@ def shown_charge(charge: Charge) -> dict[str, Any]:
         "cents": charge.cents,
         "kind": total.kind,
         "name": total.name,
-        "price_cents": max(0, total.price_cents),
+        "price_cents": total.price_cents,
         "seconds": total.microseconds // 1_000_000,
         "size": total.size,
     }

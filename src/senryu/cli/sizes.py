@@ -71,6 +71,7 @@ def _index(typed: Typed) -> None:
         found = api.pages("/dyno-sizes")
     if typed.on("json"):
         return as_json(found)
+    found.sort(key=lambda size: (size["cost"]["cents"], size["name"]))
     table(map(_row, found), ("Name", "Memory", "CPU", "Processes", "A month", "Hours a month", "Sleeps after", "Kept for"))
     return None
 

@@ -169,8 +169,8 @@ def statement(payer_id: UUID, month: str, parts: Iterable[Total], prices: Mappin
     Takes: `prices`, of plans by `service:plan`. A dyno costs no more than its price, also where two of its name overlapped for a moment.
     One-off dynos are many under one name, and each counts.
     """
-    mine = [part for part in summed(parts) if (part.payer_id, part.month) == (payer_id, month)]
-    charges = [Charge(part, _cents(part, prices)) for part in sorted(mine, key=_order)]
+    mine = [_priced(part, prices) for part in summed(parts) if (part.payer_id, part.month) == (payer_id, month)]
+    charges = [Charge(part, _cents(part)) for part in sorted(mine, key=_order)]
     flat: dict[str, Total] = {}
     for part in mine:
         known = flat.get(part.size)
@@ -186,14 +186,17 @@ def _order(part: Total) -> tuple[str, bool, str, str]:
     return part.app_name, part.kind != "dyno", part.name, part.size
 
 
-def _cents(part: Total, prices: Mapping[str, int]) -> int:
+def _priced(part: Total, prices: Mapping[str, int]) -> Total:
+    return replace(part, price_cents=max(0, prices.get(part.size, 0))) if part.price_cents == PLANS_PRICE else part
+
+
+def _cents(part: Total) -> int:
     if part.is_pooled:
         return 0
-    price = max(0, prices.get(part.size, 0)) if part.price_cents == PLANS_PRICE else part.price_cents
     if part.kind == "dyno" and "." not in part.name:  # many at once under one name
         first, following = bounds(part.month)
-        return rounded(Fraction(price) * Fraction(part.microseconds, (following - first) // _MICROSECOND))
-    return rounded(exact_cents(price, part.microseconds, part.month))
+        return rounded(Fraction(part.price_cents) * Fraction(part.microseconds, (following - first) // _MICROSECOND))
+    return rounded(exact_cents(part.price_cents, part.microseconds, part.month))
 
 
 def pooled_seconds(parts: Iterable[Total], month: str) -> dict[tuple[UUID, str], dict[UUID, int]]:
