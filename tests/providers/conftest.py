@@ -75,4 +75,10 @@ async def connected(url: str, **options: Any) -> AsyncIterator[Any]:
 
 async def provisioned(supplier: PostgresSupplier) -> tuple[UUID, str]:
     id = uuid4()
-    return id, (await supplier.provision(id, ESSENTIAL, {}))["URL"]
+    return id, url_of(await supplier.provision(id, ESSENTIAL, {}))
+
+
+def url_of(given: object) -> str:
+    """Of what a supplier gave at once."""
+    assert isinstance(given, dict)
+    return str(given["URL"])

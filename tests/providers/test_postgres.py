@@ -11,7 +11,7 @@ import pytest
 from senryu.core.errors import Invalid
 from senryu.providers.postgres import PostgresSupplier
 
-from .conftest import ESSENTIAL, NEEDED, Local, connected, provisioned
+from .conftest import ESSENTIAL, NEEDED, Local, connected, provisioned, url_of
 
 pytestmark = NEEDED
 
@@ -30,7 +30,7 @@ async def test_provisioning_again_after_a_crash_keeps_the_data_and_the_new_passw
     id, first = await provisioned(supplier)
     async with connected(first) as tenant:
         await tenant.execute("CREATE TABLE kept (n int)")
-    second = (await supplier.provision(id, ESSENTIAL, {}))["URL"]
+    second = url_of(await supplier.provision(id, ESSENTIAL, {}))
     async with connected(second) as tenant:
         assert await tenant.fetchval("SELECT count(*) FROM kept") == 0
     with pytest.raises(asyncpg.InvalidPasswordError):

@@ -18,7 +18,7 @@ from senryu.core.data_server import DataServer, Kind
 from senryu.core.errors import PlatformError, Unavailable
 from senryu.core.key_value_store import StoreOrder, StoreServer
 
-from . import network, objects, postgres, stores
+from . import network, objects, postgres, standby, stores
 from .front import Front
 from .history import History
 from .home import Home
@@ -64,6 +64,13 @@ def _postgres(home: Home, lot: Lot, user: str) -> postgres.Place:
     return postgres.Place(home.root / "data" / "postgres", lot.gateway, lot.subnet, user)
 
 
+def _standby(home: Home, lot: Lot, user: str) -> standby.Program:
+    leader = _postgres(home, lot, user)
+    root = home.root / "data" / "postgres-standby"
+    place = postgres.Place(root, lot.gateway, lot.subnet, user, port=postgres.STANDBY_PORT, leader=leader)
+    return standby.Program(place, leader, home.agent / "standby-copy")
+
+
 def _wanted(home: Home) -> Path:
     """Has a file for each server that was asked for once, named like it."""
     return home.agent / "data"
@@ -76,7 +83,8 @@ class Data:
         self._lot, self._front, self._wanted = lot, front, _wanted(home)
         self.postgres = _postgres(home, lot, user)
         self.history = History(self.postgres)
-        self._shared: dict[Kind, Program[DataServer]] = {"postgres": postgres.Program(self.postgres)}
+        self.standby = _standby(home, lot, user)
+        self._shared: dict[Kind, Program[DataServer]] = {"postgres": postgres.Program(self.postgres), "postgres-standby": self.standby}
         self._objects = _objects(home, lot, user, front)
         if self._objects is not None:
             self._shared["objects"] = self._objects
@@ -88,20 +96,43 @@ class Data:
 
     async def run(self, kind: Kind) -> DataServer:
         """See DataServers.run_data."""
+        if kind == "postgres-standby":
+            await self.run("postgres")
+        async with self._alone[kind]:
+            return await self._run(kind)
+
+    async def _run(self, kind: Kind) -> DataServer:
         program = self._shared.get(kind)
         if program is None:
             raise Unavailable("The agent does not know where the router is; run ./quickstart again.")
-        async with self._alone[kind]:
-            server = await asyncio.to_thread(program.run)
-            if kind not in self._open:
-                if kind == "objects" and self._front is not None:
-                    await asyncio.to_thread(network.lead_to_router, self._lot, self._front)
-                else:
-                    await asyncio.to_thread(network.open_service, self._lot, program.port)
-                self._wanted.mkdir(mode=0o700, exist_ok=True)
-                (self._wanted / kind).touch()
-                self._open.add(kind)
+        server = await asyncio.to_thread(program.run)
+        if kind not in self._open:
+            if kind == "objects" and self._front is not None:
+                await asyncio.to_thread(network.lead_to_router, self._lot, self._front)
+            else:
+                await asyncio.to_thread(network.open_service, self._lot, program.port)
+            self._wanted.mkdir(mode=0o700, exist_ok=True)
+            (self._wanted / kind).touch()
+            self._open.add(kind)
         return server
+
+    async def _go_on(self, kind: Kind) -> None:
+        """Runs one unless it was ended meanwhile."""
+        if kind == "postgres-standby":
+            await self.run("postgres")
+        async with self._alone[kind]:
+            if (self._wanted / kind).exists():
+                await self._run(kind)
+
+    async def end_standby(self) -> None:
+        """See DataServers."""
+        if not self.standby.is_there():
+            return
+        await self.run("postgres")
+        async with self._alone["postgres-standby"]:
+            (self._wanted / "postgres-standby").unlink(missing_ok=True)
+            self._open.discard("postgres-standby")
+            await asyncio.to_thread(self.standby.remove)
 
     def has_objects(self) -> bool:
         """Whether there ever was a bucket."""
@@ -144,7 +175,7 @@ class Data:
             async with asyncio.TaskGroup() as tasks:
                 for kind, program in self._shared.items():
                     if (self._wanted / kind).exists():
-                        tasks.create_task(self._look_after(kind, program.is_running, partial(self.run, kind)))
+                        tasks.create_task(self._look_after(kind, program.is_running, partial(self._go_on, kind)))
                 for name in self._stores.names():
                     tasks.create_task(self._look_after(name, partial(self._stores.is_running, name), partial(self._run_again, name)))
             await asyncio.sleep(_ROUND_S)
@@ -174,6 +205,8 @@ class Data:
 def stop_all(home: Home, lot: Lot, user: str) -> None:
     """Ends the servers. Their data stays. Blocks."""
     History(_postgres(home, lot, user)).forget_all()
+    if (_wanted(home) / "postgres-standby").exists():
+        _standby(home, lot, user).stop()
     if (_wanted(home) / "postgres").exists():
         postgres.Program(_postgres(home, lot, user)).stop()
     objects.stop(_objects_root(home))

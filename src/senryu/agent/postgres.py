@@ -25,6 +25,9 @@ from senryu.core.errors import Unavailable
 USER = "senryu-data"
 PORT = 5432
 ADMIN = "senryu_admin"
+STANDBY_PORT = 5433
+SLOT = "senryu_standby"
+SLOT_KEEPS_MIB = 2048  # of the log, for a copy that does not run
 _PROGRAMS = Path("/usr/lib/postgresql")
 _CERTIFICATE = (
     "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650", "-subj", "/CN=postgresql",
@@ -39,7 +42,10 @@ _ARCHIVE_S = 300  # at the latest, when something was written
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the server is: `root` (below it everything), the address it listens on and who may come from where."""
+    """Where the server is: `root` (below it everything), the address it listens on and who may come from where.
+
+    A copy has the server that it follows in `leader`.
+    """
 
     root: Path
     address: str
@@ -47,6 +53,7 @@ class Place:
     platform_user: str
     owner: str = USER
     port: int = PORT
+    leader: Place | None = None
 
     @property
     def data(self) -> Path:
@@ -84,8 +91,20 @@ def settings_text(place: Place) -> str:
             "archive_command = '/bin/true'",
             "include_if_exists 'archive.conf'",
             "log_min_error_statement = panic",  # statements may have secrets of tenants
+            f"max_slot_wal_keep_size = '{SLOT_KEEPS_MIB}MB'",  # a copy that falls further behind is made anew
+            *(_following(place.leader) if place.leader else ()),
             "",
         )
+    )
+
+
+def _following(leader: Place) -> tuple[str, ...]:
+    """What a copy has beside; the last line of a setting counts."""
+    return (
+        "archive_mode = off",  # the history is the first server's alone
+        "hot_standby = on",
+        f"primary_conninfo = 'host={leader.sockets} port={leader.port} user={ADMIN} application_name={SLOT}'",
+        f"primary_slot_name = '{SLOT}'",
     )
 
 
@@ -94,6 +113,7 @@ def access_text(place: Place) -> str:
     return "\n".join(
         (
             f"local all {ADMIN} peer map=platform",
+            f"local replication {ADMIN} peer map=platform",
             "local all all scram-sha-256",  # pg_dump and pg_restore, which the agent runs as the tenant
             f"hostssl samerole all {place.subnet} scram-sha-256",
             "hostssl samerole all samehost scram-sha-256",  # people of this machine, and senryud's wires
@@ -132,6 +152,7 @@ def run(place: Place) -> None:
         _reload(place)
     else:
         _prepare(place, programs)
+        _reap(place)
         started = _start(place, programs)
     _await_answer(place, programs, started)
 
@@ -174,13 +195,20 @@ def owner_of(place: Place) -> dict[str, object]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "umask": 0o077}
 
 
-def _prepare(place: Place, programs: Path) -> None:
+def prepare_folders(place: Place) -> None:
+    """Those that the server needs around its cluster. Raises: Unavailable."""
     owner = owner_of(place)
     uid, gid = int(str(owner["user"])), int(str(owner["group"]))
     for folder, mode, group in ((place.root, 0o711, gid), (place.sockets, 0o750, group_of(place)), (place.root / "log", 0o700, gid)):
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, uid, group)
         folder.chmod(mode)
+
+
+def _prepare(place: Place, programs: Path) -> None:
+    prepare_folders(place)
+    owner = owner_of(place)
+    uid, gid = int(str(owner["user"])), int(str(owner["group"]))
     if place.data.exists():
         _configure(place.data, place, uid, gid)
         return
@@ -197,6 +225,9 @@ def _prepare(place: Place, programs: Path) -> None:
 def _configure(cluster: Path, place: Place, uid: int, gid: int) -> bool:
     """Whether something of it is new."""
     is_new = False
+    if place.leader is not None and not (cluster / "standby.signal").exists():
+        (cluster / "standby.signal").touch(mode=0o600)
+        os.chown(cluster / "standby.signal", uid, gid)
     for name, text in (("senryu.conf", settings_text(place)), ("pg_hba.conf", access_text(place)), ("pg_ident.conf", ident_text(place))):
         path = cluster / f"{name}.new"
         if (cluster / name).exists() and (cluster / name).read_text() == text:
@@ -224,6 +255,12 @@ def _pid(place: Place) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pid if os.fsencode(place.data) in words else None
+
+
+def _reap(place: Place) -> None:
+    """A child of ours that was killed but not waited for counts as a running server to the next one."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        os.waitpid(int((place.data / "postmaster.pid").read_text().splitlines()[0]), os.WNOHANG)
 
 
 def is_running(place: Place) -> bool:

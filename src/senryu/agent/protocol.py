@@ -100,6 +100,14 @@ class RunData(_Request, tag="run_data"):
     kind: Kind
 
 
+class EndStandby(_Request, tag="end_standby"):
+    """DataServers.end_standby."""
+
+
+class MeasureStandby(_Request, tag="measure_standby"):
+    """DataServers.standby_bytes; answered by `Used`."""
+
+
 class RunStore(_Request, tag="run_store"):
     """StoreServers.run_store; answered by `ServesStore`."""
 
@@ -181,6 +189,8 @@ Request: TypeAlias = (
     | OpenOutput
     | ImportStack
     | RunData
+    | EndStandby
+    | MeasureStandby
     | RunStore
     | RemoveStore
     | MakeBucket

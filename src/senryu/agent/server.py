@@ -119,6 +119,10 @@ class Server:
                 return await self._open_output(dyno_id, after, channel)
             case protocol.RunData(kind=kind):
                 return await _say(channel, protocol.Serves(await self._data.run(kind)))
+            case protocol.EndStandby():
+                await self._data.end_standby()
+            case protocol.MeasureStandby():
+                return await _say(channel, protocol.Used(await asyncio.to_thread(self._data.standby.used_bytes)))
             case protocol.RunArchiveProgram():
                 return await archive_programs.run(request, self._data.sockets(request), self._site.lot.uid(_ARCHIVES_INDEX), channel)
             case protocol.KeepHistory(days=days):

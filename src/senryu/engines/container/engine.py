@@ -99,6 +99,17 @@ class ContainerEngine:
             raise client.silent()
         return answer.server
 
+    async def end_standby(self) -> None:
+        """See DataServers."""
+        await client.ask(self._socket, protocol.EndStandby(), _START_TIMEOUT_S)
+
+    async def standby_bytes(self) -> int:
+        """See DataServers."""
+        answer = (await client.ask(self._socket, protocol.MeasureStandby(), _START_TIMEOUT_S)).answer
+        if not isinstance(answer, protocol.Used):
+            raise client.silent()
+        return answer.bytes
+
     async def make_bucket(self, order: BucketOrder) -> None:
         """See ObjectServer."""
         await client.ask(self._socket, protocol.MakeBucket(order), _START_TIMEOUT_S)
