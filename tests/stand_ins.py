@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from senryu.core import procfile
-from senryu.core.add_on import AddOnService, Plan, Supplier
+from senryu.core.add_on import AddOnService, Given, Plan, Supplier
 from senryu.core.build import Builder, BuildFailed, BuildOrder, Built
 from senryu.core.certificate_order import CHALLENGE_PATH, AccountUnknown, Authority, Authorization, PlacedOrder, Refused
 from senryu.core.database import Access, Databases, Finding, Look, Usage
 from senryu.core.errors import PlatformError, Unavailable
 from senryu.core.first_database import wanted_by
+from senryu.core.follower import follower_url
 from senryu.core.slug import BlobStore, slug_key
 from senryu.resolver import SystemResolver
 
@@ -122,17 +123,20 @@ class ScriptedSupplier:
         self.fails: PlatformError | None = None
         self.fails_next: PlatformError | None = None
         self.gate: asyncio.Event | None = None
+        self.is_late = False  # with what follows
 
     @property
     def service(self) -> AddOnService:
         """See Supplier."""
         return self._service
 
-    async def provision(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str]:
+    async def provision(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str] | Given:
         """See Supplier."""
         if self.gate is not None:
             await self.gate.wait()
         self._check()
+        if leader := options.get("follow"):
+            return Given(None) if self.is_late else {"URL": follower_url(leader, "10.0.0.1", 5433)}
         self.made[id] = plan.slug
         return {"URL": f"scripted://{id}"}
 

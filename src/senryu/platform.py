@@ -14,6 +14,7 @@ from .core.certificate_order import Certifying
 from .core.clock import Clock
 from .core.database import Databases
 from .core.dyno import Engine, OutputReader
+from .core.follower import Following
 from .core.formation import Supervision
 from .core.key_value_store import KeyValueStores
 from .core.log_drain import Draining
@@ -68,6 +69,7 @@ class Platform:
     clock: Clock
     suppliers: Suppliers = field(default_factory=dict)
     databases: Databases | None = None
+    following: Following | None = None
     stores: KeyValueStores | None = None
     objects: ObjectServer | None = None
     partners: Partners | None = None

@@ -68,7 +68,7 @@ from .store.apps import find_app
 from .store.database import Database
 from .store.log_drains import list_log_drains
 from .store.vault import Vault, vault_at
-from .supply import look_after_add_ons, own_suppliers, postgres_server, registered_partners
+from .supply import look_after_add_ons, own_suppliers, postgres_following, postgres_server, registered_partners
 from .words import Words
 
 _CERTIFICATE_LOOK_S = 3600.0
@@ -173,6 +173,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             clock=clock,
             suppliers=suppliers,
             databases=PostgresDatabases(postgres_server(settings, engine)),
+            following=postgres_following(settings, engine),
             stores=RedisSupplier(engine),
             objects=engine,
             partners=await registered_partners(settings, db, vault, resolver, clock, suppliers),

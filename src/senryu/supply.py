@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from .actions.follow_database import end_following
 from .actions.partners import PartnerRecords, offer_partners
 from .actions.provision import finish_add_ons
 from .actions.release_attached import release_attached
@@ -15,6 +16,7 @@ from .config import Settings
 from .core.add_on import Supplier
 from .core.address import Resolver
 from .core.clock import Clock
+from .core.follower import Following
 from .core.limits import ADD_ONS_ROUND_S
 from .core.partner import Manifest
 from .engines.container import ContainerEngine
@@ -22,9 +24,10 @@ from .partner_caller import JudgedCaller
 from .platform import Partners, Platform
 from .providers.objects import BUCKETEER, OBJECTS, ObjectsSupplier
 from .providers.partner import PartnerSupplier
-from .providers.postgres import GivenServer, OwnServer, PostgresSupplier
+from .providers.postgres import GivenServer, OwnServer, PostgresFollowing, PostgresSupplier
 from .providers.redis import RedisSupplier
 from .providers.scheduler import SchedulerSupplier
+from .store.add_ons import list_followers
 from .store.database import Database
 from .store.vault import Vault
 
@@ -37,9 +40,14 @@ def postgres_server(settings: Settings, engine: ContainerEngine) -> GivenServer 
     return GivenServer(given) if given else OwnServer(engine)
 
 
+def postgres_following(settings: Settings, engine: ContainerEngine) -> PostgresFollowing | None:
+    """The copy of the platform's own server; an operator's is not followed."""
+    return None if settings.postgres_admin_url else PostgresFollowing(postgres_server(settings, engine), engine)
+
+
 def own_suppliers(settings: Settings, engine: ContainerEngine) -> dict[str, Supplier]:
     """Those of the platform's own rooms, by service."""
-    postgres = PostgresSupplier(postgres_server(settings, engine))
+    postgres = PostgresSupplier(postgres_server(settings, engine), postgres_following(settings, engine))
     buckets = [ObjectsSupplier(service, engine, settings.objects_endpoint) for service in (OBJECTS, BUCKETEER)]
     every: list[Supplier] = [postgres, SchedulerSupplier(), RedisSupplier(engine), *buckets]
     return {each.service.name: each for each in every}
@@ -59,15 +67,25 @@ async def registered_partners(
     return Partners(offered, make)
 
 
+async def _is_followed(following: Following, platform: Platform, *, was: bool) -> bool:
+    """Ends the copy of the server once nobody follows; whether somebody does."""
+    async with platform.db.reading() as tx:
+        if await list_followers(tx, vault=platform.vault):
+            return True
+    return was and not await end_following(following, **releasing(platform))
+
+
 async def look_after_add_ons(platform: Platform) -> None:
     """Goes on with what crashes and failures interrupted, for ever."""
-    began, is_released = platform.clock.now(), False
+    began, is_released, is_followed = platform.clock.now(), False, True
     while True:
         try:
             if not is_released:
                 await release_attached(before=began, **releasing(platform))
                 is_released = True
             await finish_add_ons(suppliers=platform.suppliers, began=began, **releasing(platform))
+            if platform.following is not None:
+                is_followed = await _is_followed(platform.following, platform, was=is_followed)
             if platform.stores is not None:
                 await finish_resets(stores=platform.stores, **releasing(platform))
         except Exception:

@@ -112,7 +112,10 @@ NOT_HERE_YET = (
         _row("account", "GET", "/client/v11/databases/{database}" + part, 404, database="x")
         for part in ("", "/wait_status", "/upgrade/wait_status", "/metrics", "/burst_status", "/links")
     ),
-    *(_row("account", "PUT", f"/client/v11/databases/{{database}}/{part}", 404, {}, database="x") for part in ("reset", "stats_reset")),
+    *(
+        _row("account", "PUT", f"/client/v11/databases/{{database}}/{part}", 404, {}, database="x")
+        for part in ("reset", "stats_reset", "unfollow")
+    ),
     *(
         _row("account", "POST", f"/client/v11/databases/{{database}}/{part}", 404, {}, database="x")
         for part in ("connection_reset", "wires")

@@ -166,6 +166,7 @@ GET    /client/v11/databases/{database}/links               -        read-protec
 GET    /client/v11/databases/{database}/metrics             -        read-protected
 PUT    /client/v11/databases/{database}/reset               -        write
 PUT    /client/v11/databases/{database}/stats_reset         -        write
+PUT    /client/v11/databases/{database}/unfollow            -        write
 POST   /client/v11/databases/{database}/upgrade/{action}    -        write
 GET    /client/v11/databases/{database}/upgrade/wait_status -        read-protected
 GET    /client/v11/databases/{database}/wait_status         -        read-protected

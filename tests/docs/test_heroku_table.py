@@ -13,4 +13,4 @@ def test_every_command_has_one_fate() -> None:
     assert not WORKS & REFUSED.keys()
     assert not (WORKS | REFUSED.keys()) & UNSUPPORTED.keys()
     assert fate("pg:info")[0] == "works"
-    assert fate("pg:unfollow")[0] == "not supported"
+    assert fate("pg:fdwsql")[0] == "not supported"

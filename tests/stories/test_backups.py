@@ -275,7 +275,6 @@ async def test_a_fork_is_filled_or_taken_away(stage: Stage) -> None:
     assert stage.programs.restored[-1] == (f"room-of-{forked['id']}", b"PGDMP" + first["id"].encode())
     at = (house.clock.now() - timedelta(hours=1)).isoformat()
     for options, words in (
-        ({"follow": "DATABASE"}, "--follow is not offered"),
         ({"rollback": "DATABASE"}, "needs a time"),
         ({"to": at}, "--rollback"),
         ({"fork": "NOTHING"}, "Couldn't find"),

@@ -20,10 +20,11 @@ from ..core.database import DEFAULT, Credential, CredentialState, Databases, che
 from ..core.errors import Conflict, Invalid, PlatformError
 from ..core.limits import CREDENTIALS_MAX
 from ..store.accounts import find_accounts
-from ..store.add_ons import find_add_on, list_attachments, update_add_on
+from ..store.add_ons import find_add_on, list_attachments, list_followers, update_add_on
 from ..store.apps import find_apps
 from ..store.credentials import create_credential, delete_credential, find_credential, list_credentials, update_credential
-from .attach import release_as
+from .attach import release_as, release_users
+from .follow_database import lead_followers
 from .parts import Releasing
 
 _log = structlog.get_logger("credentials")
@@ -94,7 +95,9 @@ async def _given(credential: Credential, add_on: AddOn, plan: Plan, *, databases
             return active
         found = await find_add_on(tx, add_on.id, vault=vault)
         if found is not None:
-            await update_add_on(tx, replace(found, config={**found.config, **config}, updated_at=now), vault=vault)
+            leading = replace(found, config={**found.config, **config}, updated_at=now)
+            await update_add_on(tx, leading, vault=vault)
+            await lead_followers(tx, leading, **parts)
         await delete_credential(tx, credential.id)
     return active
 
@@ -109,6 +112,11 @@ async def _rotated(
         apps = await find_apps(tx, set(names))
     for app in apps.values():
         await release_as(app, f"Update {names[app.id]} by {add_on.service}", by=by, **parts)
+    if credential.name == DEFAULT:
+        async with parts["db"].reading() as tx:
+            followers = await list_followers(tx, add_on.id, vault=parts["vault"])
+        for follower in followers:
+            await release_users(follower, "Update", by=by, **parts)
     await databases.end_connections(add_on.id, active.name)
 
 

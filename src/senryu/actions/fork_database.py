@@ -33,10 +33,6 @@ from .transfers import Report, Transfers
 
 _UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 _SPAN = re.compile(r"(\d{1,6})\s*(day|hour|minute|second)s?")
-_FOLLOW = (
-    "--follow is not offered: all databases of this platform are on one server, of which a copy that follows would have them all."
-    " Use --fork for a copy as of now."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +45,9 @@ class Origin:
 
 def wanted_origin(options: Mapping[str, str]) -> tuple[dict[str, str], str, str, str]:
     """The options that are a supplier's, and what `fork` or `rollback`, `to` and `by` say. Raises: Invalid."""
-    left = {key: value for key, value in options.items() if key not in ("fork", "rollback", "to", "by", "follow")}
-    if "follow" in options:
-        raise Invalid(_FOLLOW)
-    if "fork" in options and "rollback" in options:
-        raise Invalid("Use one of --fork and --rollback.")
+    left = {key: value for key, value in options.items() if key not in ("fork", "rollback", "to", "by")}
+    if len(options.keys() & {"fork", "rollback", "follow"}) > 1:
+        raise Invalid("Use one of --fork, --follow and --rollback.")
     if "rollback" in options and ("to" in options) == ("by" in options):
         raise Invalid("--rollback needs a time: `--to '2026-01-31 14:00+00:00'`, or `--by '3 hours 20 minutes'`.")
     if "rollback" not in options and ("to" in options or "by" in options):

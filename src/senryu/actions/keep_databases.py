@@ -51,7 +51,7 @@ class DatabaseLoop:
         """One look at all. Gives whether one is filling and should be looked at again soon."""
         async with self._parts["db"].reading() as tx:
             kept = await list_add_ons(tx, vault=self._parts["vault"], state=AddOnState.PROVISIONED)
-        mine = {each.id: each for each in kept if each.service == SERVICE_NAME}
+        mine = {each.id: each for each in kept if each.service == SERVICE_NAME and each.follows is None}
         self._sizes = {id: size for id, size in self._sizes.items() if id in mine}
         self._stopped_at = {id: size for id, size in self._stopped_at.items() if id in mine}
         if not mine:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar, Unpack
@@ -33,6 +33,7 @@ from ..core.add_on import (
 from ..core.app import App
 from ..core.clock import Clock
 from ..core.errors import Conflict, Invalid, NotFound, PlatformError, Unavailable
+from ..core.follower import check_can_follow, check_is_own, check_stays
 from ..core.limits import ACCEPTED_MAX_S, PROVISION_TIMEOUT_S
 from ..store.accounts import find_accounts
 from ..store.add_ons import (
@@ -43,6 +44,7 @@ from ..store.add_ons import (
     find_add_on,
     list_add_ons,
     list_attachments,
+    list_followers,
     update_add_on,
 )
 from ..store.apps import find_app, find_apps, lock_app
@@ -55,6 +57,7 @@ from .parts import Releasing
 
 _Answer = TypeVar("_Answer")
 _log = structlog.get_logger("add-ons")
+following_alone = asyncio.Lock()  # the copy of the server is not taken away while a follower is being made
 _making: set[UUID] = set()  # by this process, which is the only one
 
 
@@ -74,18 +77,19 @@ async def provision(
     options: Mapping[str, str],
     by: Account,
     suppliers: Suppliers,
+    follows: UUID | None = None,
     also: Callable[[Transaction, AddOn], Awaitable[None]] | None = None,
     **parts: Unpack[Releasing],
 ) -> AddOn:
     """Makes an add-on of the plan `service:plan`, attaches it and releases. One whose supplier needs longer is `provisioning`.
 
-    `also` is stored with its row.
+    `also` is stored with its row. One that `follows` another is that one's, on another server.
 
     Raises: Invalid for an unknown plan or option, Conflict when a name is taken, Unavailable when its supplier fails (nothing is left).
     """
     supplier, plan = chosen(suppliers, wanted)
     clock, vault = parts["clock"], parts["vault"]
-    add_on = _drawn(app, supplier, plan.slug, name, clock)
+    add_on = replace(_drawn(app, supplier, plan.slug, name, clock), follows=follows)
     async with parts["db"].transaction() as tx:
         held = await lock_app(tx, app.id)
         if held is None:
@@ -129,7 +133,14 @@ async def _supplied(
 async def _asked(
     add_on: AddOn, supplier: Supplier, options: Mapping[str, str], *, db: Database, vault: Vault, clock: Clock
 ) -> AddOn:
-    answer = await _in_time(add_on, supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options))
+    if add_on.follows is not None:
+        async with db.reading() as tx:
+            leader = await find_add_on(tx, add_on.follows, vault=vault)
+        if leader is None or not leader.config:
+            raise Invalid(f"What {add_on.name} was to follow is not there any more.")
+        options = {**options, "follow": leader.config["URL"]}
+    async with following_alone if add_on.follows is not None else nullcontext():
+        answer = await _in_time(add_on, supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options))
     given = answer if isinstance(answer, Given) else Given(answer, message=supplier.service.message)
     async with db.transaction() as tx:
         now = await find_add_on(tx, add_on.id, vault=vault)
@@ -190,6 +201,10 @@ async def change_plan(add_on: AddOn, wanted: str, *, suppliers: Suppliers, db: D
     supplier, plan = chosen(suppliers, wanted)
     if supplier.service.name != add_on.service:
         raise Invalid(f"{add_on.name} is of {add_on.service}; it cannot become one of {supplier.service.name}.")
+    check_is_own(add_on)
+    async with db.reading() as tx:
+        for follower in await list_followers(tx, add_on.id, vault=vault):
+            check_can_follow(replace(add_on, plan=plan.slug), supplier.service, supplier.service, supplier.service.plan(follower.plan))
     given = await _in_time(add_on, supplier.change_plan(add_on.id, plan)) or Given(None)
 
     def changed(now: AddOn) -> AddOn:
@@ -219,9 +234,11 @@ async def _changed(add_on: AddOn, change: Callable[[AddOn], AddOn], *, db: Datab
 async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppliers, force: bool, **parts: Unpack[Releasing]) -> AddOn:
     """Detaches it everywhere, releases each app that had it, takes the resource away.
 
-    Raises: Conflict while other apps have it attached, unless `force`; Unavailable when its supplier fails, which is asked again later.
+    Raises: Conflict while other apps have it attached or others follow it, unless `force`, which destroys followers too; Unavailable when
+    its supplier fails, which is asked again later.
     """
     vault = parts["vault"]
+    await _without_followers(add_on, by=by, suppliers=suppliers, force=force, **parts)
     async with parts["db"].transaction() as tx:
         attached = await list_attachments(tx, add_on_id=add_on.id, vault=vault)
         others = [attachment for attachment, _ in attached if attachment.app_id != add_on.app_id]
@@ -241,6 +258,17 @@ async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppli
         return leaving  # it goes once its supplier has answered
     await _taken_away(leaving, suppliers[add_on.service], db=parts["db"])
     return replace(leaving, state=AddOnState.DEPROVISIONED)
+
+
+async def _without_followers(leader: AddOn, *, by: Account, suppliers: Suppliers, force: bool, **parts: Unpack[Releasing]) -> None:
+    async with parts["db"].reading() as tx:
+        followers = await list_followers(tx, leader.id, vault=parts["vault"])
+        apps = await find_apps(tx, {follower.app_id for follower in followers})
+    if not force:
+        check_stays(leader, followers)
+    for follower in followers:
+        if follower.app_id in apps:
+            await deprovision(apps[follower.app_id], follower, by=by, suppliers=suppliers, force=True, **parts)
 
 
 async def finish_add_ons(*, suppliers: Suppliers, began: datetime | None = None, **parts: Unpack[Releasing]) -> None:
@@ -272,6 +300,8 @@ def _is_due(add_on: AddOn, now: datetime, began: datetime | None) -> bool:
     """Whether nobody is at work on it any more; one that its supplier accepted has long to come."""
     if began is not None and add_on.updated_at < began and add_on.provider_id is None:
         return True
+    if add_on.follows is not None and add_on.state is AddOnState.PROVISIONING:
+        return add_on.id not in _making  # the copy of the server was not there yet
     if add_on.state is AddOnState.DEPROVISIONING:
         return add_on.updated_at < now - timedelta(seconds=2 * PROVISION_TIMEOUT_S)
     return add_on.created_at < now - timedelta(seconds=2 * PROVISION_TIMEOUT_S if add_on.provider_id is None else ACCEPTED_MAX_S)

@@ -19,6 +19,7 @@ from ..core.add_on import AddOn, AddOnState, Suppliers
 from ..core.archive import ArchivePrograms, Movable
 from ..core.clock import Clock
 from ..core.errors import Conflict, NotFound, PlatformError, Unavailable
+from ..core.follower import check_is_own
 from ..core.formation import Supervision
 from ..core.limits import TRANSFER_TIMEOUT_S, TRANSFERS_AT_ONCE, TRANSFERS_OPEN_MAX
 from ..core.slug import BlobStore
@@ -92,12 +93,13 @@ class Transfers:
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRANSFERS_AT_ONCE))
 
     def movable(self, add_on: AddOn) -> Movable:
-        """Raises: Conflict when the add-on is no database, or is not there."""
+        """Raises: Conflict when the add-on is no database of its own, or is not there."""
         found = self.movables.get(add_on.service)
         if found is None:
             raise Conflict(f"{add_on.name} is no database that can be backed up.")
         if add_on.state is not AddOnState.PROVISIONED:
             raise Conflict(f"{add_on.name} is {add_on.state.value}; wait until it is provisioned.")
+        check_is_own(add_on)
         return found
 
     async def begin(self, work: Work, draft: Transfer, *, also: Callable[[Transaction], Awaitable[None]] | None = None) -> Transfer:

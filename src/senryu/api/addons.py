@@ -6,6 +6,7 @@ Source: schema `add-on`; wire contract 5.6.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,12 +14,14 @@ from fastapi.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..actions.attach import release_users
+from ..actions.follow_database import end_following, follow
 from ..actions.fork_database import checked_origin, fork, wanted_origin
 from ..actions.provision import change_plan, deprovision, provision, rename_add_on
 from ..core.account import Account
 from ..core.add_on import AddOn, Attachment, Suppliers, variables
 from ..core.app import App
-from ..core.errors import Conflict, NotFound
+from ..core.errors import Conflict, Invalid, NotFound, Unavailable
+from ..core.follower import REFUSED
 from ..core.permission import Permission
 from ..platform import Platform
 from ..store.add_ons import find_add_on, list_add_ons, list_attachments
@@ -126,6 +129,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
     attachment = body.get("attachment") if isinstance(body.get("attachment"), dict) else {}
     config = body.get("config") if isinstance(body.get("config"), dict) else {}
     options, origin, to, ago = wanted_origin({key: str(value) for key, value in (config or {}).items()})
+    followed = options.pop("follow", "")
     plan, name, attached_as = needed_name(body, "plan"), text(body, "name", most=255), text(attachment or {}, "name", most=100)
     if origin:
         source = await _of_app(origin.partition("::")[2] or origin, await _app_of(origin, app, caller, platform), platform)
@@ -134,6 +138,10 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
             app, plan, checked_origin(source, plan, to, ago, transfers=transfers), name=name, attached_as=attached_as, options=options,
             by=caller.account, transfers=transfers, **releasing(platform),
         )  # fmt: skip
+        return JSONResponse((await _shown_all([made], platform))[0], 201)
+    if followed:
+        leader = await _of_app(followed.partition("::")[2] or followed, await _app_of(followed, app, caller, platform), platform)
+        made = await _follower(app, plan, leader, options, name=name, attached_as=attached_as, caller=caller, platform=platform)
         return JSONResponse((await _shown_all([made], platform))[0], 201)
     made = await provision(
         app,
@@ -146,6 +154,19 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
         **releasing(platform),
     )
     return JSONResponse((await _shown_all([made], platform))[0], 201)
+
+
+async def _follower(
+    app: App, plan: str, leader: AddOn, options: dict[str, str], *, name: str | None, attached_as: str | None, caller: Caller,
+    platform: Platform,
+) -> AddOn:  # fmt: skip
+    if platform.following is None:
+        raise Invalid(REFUSED)
+    if options:
+        raise Invalid(f"A follower has no option {', '.join(sorted(options))[:80]}: it is as its leader is.")
+    return await follow(
+        app, plan, leader, name=name, attached_as=attached_as, by=caller.account, suppliers=platform.suppliers, **releasing(platform)
+    )
 
 
 async def _app_of(origin: str, app: App, caller: Caller, platform: Platform) -> App:
@@ -194,6 +215,9 @@ async def delete(addon: str, request: Request, app: AppDep, caller: CallerDep, p
         raise Conflict(f"{add_on.name} belongs to another app; detach it with `senryu addons:detach`, or destroy it there.", app=app.name)
     answer = (await _shown_all([add_on], platform))[0]
     gone = await deprovision(app, add_on, by=caller.account, suppliers=platform.suppliers, force=force, **releasing(platform))
+    if platform.following is not None and add_on.follows is not None:
+        with suppress(Unavailable):  # it goes with the next round
+            await end_following(platform.following, **releasing(platform))
     return JSONResponse({**answer, "state": gone.state.value})
 
 

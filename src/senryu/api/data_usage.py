@@ -45,5 +45,6 @@ async def usage(_: OperatorDep, platform: PlatformDep) -> JSONResponse:
             "plan_bytes": plan.limits["bytes"],
         })  # fmt: skip
     history = [await movable.history_bytes() for movable in movables.values()] if kept else []
+    standby = await platform.following.used_bytes() if platform.following and any(each.follows for each in kept) else 0
     left = sum(size for sizes in backups.values() for size in sizes)
-    return JSONResponse({"backup_bytes_of_gone": left, "databases": rows, "history_bytes": sum(history)})
+    return JSONResponse({"backup_bytes_of_gone": left, "databases": rows, "history_bytes": sum(history), "standby_bytes": standby})

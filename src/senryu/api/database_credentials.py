@@ -51,7 +51,7 @@ def _default(add_on: AddOn, state: CredentialState) -> Credential:
 
 
 async def _shown(credentials: list[Credential], found: Found, *, is_secret: bool) -> list[dict[str, Any]]:
-    look = await found.databases.look(found.add_on.id)
+    look = await found.databases.look(found.of)
     return [
         {
             "created_at": iso(each.created_at),
@@ -68,7 +68,7 @@ async def _shown(credentials: list[Credential], found: Found, *, is_secret: bool
 
 
 def _login(each: Credential, found: Found, connections: Any, *, is_secret: bool) -> dict[str, Any]:
-    role = found.databases.role(found.add_on.id, each.name)
+    role = found.databases.role(found.of, each.name)
     state = "active" if each.config else _STATES[each.state]
     password = {"password": unquote(urlsplit(each.config["URL"]).password or "")} if is_secret and each.config else {}
     return {"connections": connections.get(role, 0), "state": state, "user": role, **password}
@@ -151,7 +151,7 @@ def _settings(values: Any) -> dict[str, Any]:
 async def settings(database: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """What is set, and what it means."""
     found = await found_database(database, caller.account, platform)
-    return JSONResponse(_settings(await found.databases.settings(found.add_on.id)))
+    return JSONResponse(_settings(await found.databases.settings(found.of)))
 
 
 @router.patch("/postgres/v0/databases/{database}/config")

@@ -52,7 +52,7 @@ async def create(request: Request, caller: CallerDep, platform: PlatformDep) -> 
     if not entries:
         raise NotFound(f"Couldn't find the database {wanted[:80]} of {app.name}.")
     found = await found_database(str(entries[0][1].id), caller.account, platform)
-    findings = await found.databases.diagnose(found.add_on.id, found.plan)
+    findings = await found.databases.diagnose(found.of, found.plan)
     id = uuid4()
     report = {
         "app": app.name,

@@ -23,6 +23,7 @@ from ..core.address import checked_address
 from ..core.app import App
 from ..core.archive import DatabaseAddress
 from ..core.errors import Conflict, Invalid, NotFound, Unavailable
+from ..core.follower import check_is_own
 from ..core.limits import BACKUP_LINK_S
 from ..core.permission import Permission
 from ..core.transfer import Transfer, TransferKind, number_of
@@ -94,8 +95,10 @@ async def _database(wanted: str, caller: Caller, platform: Platform, needs: Perm
 
 
 async def changed_database(database: str, caller: CallerDep, platform: PlatformDep) -> AddOn:
-    """The database in the path, for those who may change config vars. Raises: NotFound, Forbidden."""
-    return await _database(database, caller, platform, Permission.DEPLOY)
+    """The database in the path, for those who may change config vars. Raises: NotFound, Forbidden, Conflict for a follower."""
+    found = await _database(database, caller, platform, Permission.DEPLOY)
+    check_is_own(found)
+    return found
 
 
 async def seen_database(database: str, caller: CallerDep, platform: PlatformDep) -> AddOn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -17,10 +18,11 @@ from ..core.account import Account
 from ..core.add_on import AddOn, AddOnState, Plan
 from ..core.database import SERVICE_NAME, Databases, Look, checked_extensions, pretty, status_of
 from ..core.errors import Conflict, Forbidden, NotFound
+from ..core.follower import behind_text, check_is_own
 from ..core.permission import Permission
-from ..core.transfer import TransferKind
+from ..core.transfer import Transfer, TransferKind
 from ..platform import Platform
-from ..store.add_ons import find_add_on, list_attachments
+from ..store.add_ons import find_add_on, list_attachments, list_followers
 from ..store.database import Transaction
 from ..store.transfers import list_transfers
 from .auth import CallerDep, PlatformDep
@@ -41,22 +43,30 @@ class Found:
     plan: Plan
     databases: Databases
 
+    @property
+    def of(self) -> UUID:
+        """The add-on whose database it is: of a follower, its leader."""
+        return self.add_on.follows or self.add_on.id
+
 
 async def found_database(
-    wanted: str, account: Account, platform: Platform, *, changes: bool = False, is_ready: bool = True
+    wanted: str, account: Account, platform: Platform, *, changes: bool = False, is_ready: bool = True, is_followed: bool = False
 ) -> Found:
     """By id or name, for who may see its URL: at the app that pays, or, unless it `changes`, at one that has it attached.
 
-    Raises: NotFound, Forbidden, Conflict for one that is not made yet.
+    Raises: NotFound, Forbidden, Conflict for one that is not made yet, or a follower that is to be changed, unless it `is_followed`.
     """
     async with platform.db.reading() as tx:
         add_on = await find_add_on(tx, uuid_or(wanted), vault=platform.vault)
         if add_on is None or add_on.service != SERVICE_NAME or platform.databases is None:
             raise NotFound(f"Couldn't find the database {wanted[:80]}.")
         await _check_may(tx, add_on, account, platform, changes=changes)
+    if changes and not is_followed:
+        check_is_own(add_on)
+    databases = platform.databases if add_on.follows is None or platform.following is None else platform.following.databases
     if is_ready and add_on.state is not AddOnState.PROVISIONED:
         raise Conflict(f"{add_on.name} is {add_on.state.value}; wait with `senryu addons:wait {add_on.name}`.")
-    return Found(add_on, platform.suppliers[SERVICE_NAME].service.plan(add_on.plan), platform.databases)
+    return Found(add_on, platform.suppliers[SERVICE_NAME].service.plan(add_on.plan), databases)
 
 
 async def _check_may(tx: Transaction, add_on: AddOn, account: Account, platform: Platform, *, changes: bool) -> None:
@@ -87,6 +97,17 @@ def _rows(add_on: AddOn, plan: Plan, look: Look) -> list[tuple[str, str]]:
     ]
 
 
+async def _lineage(found: Found, platform: Platform) -> tuple[AddOn | None, list[tuple[str, str]]]:
+    """The leader of a follower, and the rows of `pg:info` on who follows whom."""
+    async with platform.db.reading() as tx:
+        leader = await find_add_on(tx, found.of, vault=platform.vault) if found.add_on.follows else None
+        followers = await list_followers(tx, found.add_on.id, vault=platform.vault)
+    if leader is not None and platform.following is not None:
+        return leader, [("Following", leader.name), ("Behind By", behind_text(await platform.following.behind()))]
+    offered = [("Fork/Follow", "Available")] if found.plan.limits["rollback_days"] else []
+    return None, [*offered, *([("Followers", ", ".join(each.name for each in followers))] if followers else [])]
+
+
 @router.get("/client/v11/databases/{database}")
 async def info(database: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """A database, with the rows that `pg:info` prints."""
@@ -94,17 +115,18 @@ async def info(database: str, caller: CallerDep, platform: PlatformDep) -> JSONR
     add_on = found.add_on
     if add_on.state is not AddOnState.PROVISIONED:
         return JSONResponse({"id": "not_found"}, 404)  # without a message: clients know that it is not there yet
-    look = await found.databases.look(add_on.id)
+    look = await found.databases.look(found.of)
+    leader, lines = await _lineage(found, platform)
     return JSONResponse(
         {
             "addon_id": str(add_on.id),
             "created_at": iso(add_on.created_at),
             "database_name": look.database,
-            "database_user": found.databases.role(add_on.id, "default"),
-            "following": None,
+            "database_user": found.databases.role(found.of, "default"),
+            "following": leader.config["URL"] if leader else None,
             "forked_from": None,
-            "info": [{"name": name, "values": [value]} for name, value in _rows(add_on, found.plan, look)],
-            "leader": None,
+            "info": [{"name": name, "values": [value]} for name, value in [*_rows(add_on, found.plan, look), *lines]],
+            "leader": leader.name if leader else None,
             "name": add_on.name,
             "num_bytes": look.usage.bytes,
             "num_connections": look.usage.connections,
@@ -122,13 +144,19 @@ def _waited(add_on: AddOn, *, is_filling: bool = False) -> dict[str, Any]:
     return {"waiting?": is_waiting, "error?": False, "message": "preparing" if is_waiting else "available"}
 
 
+def _is_filling(transfer: Transfer, add_on: AddOn) -> bool:
+    """Whether it is what makes the database its own: a fork's filling, or the end of following."""
+    kind = TransferKind.COPY if add_on.follows else TransferKind.FORK
+    return (transfer.kind, transfer.to_id) == (kind, add_on.id)
+
+
 @router.get("/client/v11/databases/{database}/wait_status")
 async def wait_status(database: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Whether it is still being made, or filled with the data of another."""
     add_on = (await found_database(database, caller.account, platform, is_ready=False)).add_on
     async with platform.db.reading() as tx:
         under_way = await list_transfers(tx, add_on.app_id, is_open=True)
-    is_filling = any((each.kind, each.to_id) == (TransferKind.FORK, add_on.id) for each in under_way)
+    is_filling = any(_is_filling(each, add_on) for each in under_way)
     return JSONResponse(_waited(add_on, is_filling=is_filling))
 
 
@@ -198,7 +226,7 @@ async def links(database: str, caller: CallerDep, platform: PlatformDep) -> JSON
 async def open_wire(database: str, request: Request, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """A way to the database for one connection from anywhere (ours): `attach_url` is like that of a one-off dyno."""
     found = await found_database(database, caller.account, platform)
-    look = await found.databases.look(found.add_on.id)
+    look = await found.databases.look(found.of)
     rendezvous: Rendezvous = request.app.state.rendezvous
     url = rendezvous.expect(Wire(look.host, look.port), request.headers.get(DOOR_HEADER))
     return JSONResponse({"attach_url": url}, 201)

@@ -138,6 +138,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pg:total-index-size": ("pg_queries", "show the size of all indexes"),
     "pg:total-table-size": ("pg_queries", "list tables by size with their indexes"),
     "pg:tunnel": ("pg_psql", "lead a port of this machine to a database"),
+    "pg:unfollow": ("pg", "make a follower a database of its own"),
     "pg:unused-indexes": ("pg_queries", "list indexes that are hardly used"),
     "pg:upgrade": ("pg", "say how the server's version changes"),
     "pg:user-connections": ("pg_queries", "count connections by credential"),

@@ -25,7 +25,8 @@ def _usage(typed: Typed) -> None:
     else:
         table(rows, ("Database", "App", "Plan", "Size", "May have", "Backups"))
     say()
-    return pairs({"Backups of databases that are gone": size(found["backup_bytes_of_gone"]), "History": size(found["history_bytes"])})
+    gone, standby = size(found["backup_bytes_of_gone"]), size(found["standby_bytes"])
+    return pairs({"Backups of databases that are gone": gone, "History": size(found["history_bytes"]), "Followers (one copy)": standby})
 
 
 TOPIC = {"data:usage": Command(_usage, "", (JSON,))}

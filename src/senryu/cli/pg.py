@@ -1,4 +1,4 @@
-"""pg, pg:wait, :reset, :promote, :killall, :stats-reset, :diagnose, :settings, :upgrade.
+"""pg, pg:wait, :reset, :unfollow, :promote, :killall, :stats-reset, :diagnose, :settings, :upgrade.
 
 Source: https://devcenter.heroku.com/articles/managing-heroku-postgres-using-cli
 """
@@ -40,7 +40,7 @@ def _info(typed: Typed) -> None:
         found = _all(api, app, typed.first())
         told = [(each, api.get(_path(each))) for each in found]
     if typed.on("json"):
-        return as_json([{key: value for key, value in info.items() if key != "resource_url"} for _, info in told])
+        return as_json([{key: value for key, value in info.items() if key not in ("resource_url", "following")} for _, info in told])
     if not found:
         return say(f"{hexagon(app)} has no databases. Make one with `senryu addons:create heroku-postgresql`.")
     for each, info in told:
@@ -70,6 +70,20 @@ def _reset(typed: Typed) -> None:
         confirm(app, typed.text("confirm"), f"This will delete all data in {name}")
         with Progress(f"Resetting {name}"):
             api.put(_path(found, "reset"), {"extensions": extensions})
+
+
+def _unfollow(typed: Typed) -> None:
+    app = app_for(typed)
+    with PlatformApi() as api:
+        found = attachment(api, app, typed.first())
+        name, info = found["addon"]["name"], api.get(_path(found))
+        if not info["following"]:
+            raise Failure(f"{name} does not follow another database")
+        leader = info["leader"]
+        confirm(app, typed.text("confirm"), f"{name} will be writable, stop following {leader}, and have another address")
+        with Progress(f"{name} stops following {leader}"):
+            said = api.put(_path(found, "unfollow"), {})
+        say(said["message"])
 
 
 def _promote(typed: Typed) -> None:
@@ -168,6 +182,9 @@ TOPIC = {
         least=1,
         most=1,
         examples=("pg:promote HEROKU_POSTGRESQL_TEAL",),
+    ),
+    "pg:unfollow": Command(
+        _unfollow, "DATABASE", (*AN_APP, CONFIRM), least=1, most=1, examples=("pg:unfollow HEROKU_POSTGRESQL_TEAL --confirm myapp",)
     ),
     "pg:killall": Command(_killall, "[DATABASE]", AN_APP, most=1, examples=("pg:killall",)),
     "pg:stats-reset": Command(_reset_statistics, "[DATABASE]", AN_APP, most=1, examples=("pg:stats-reset",)),

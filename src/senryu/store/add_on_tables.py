@@ -19,6 +19,7 @@ add_ons = Table(
     Column("sealed_config", LargeBinary, nullable=False),
     Column("message", Text),
     Column("provider_id", String(255)),
+    Column("follows", Uuid, index=True),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
 )

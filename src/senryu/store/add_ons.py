@@ -60,11 +60,20 @@ async def list_add_ons(tx: Transaction, app_id: UUID | None = None, *, vault: Va
     return [_add_on(row, vault) for row in (await tx.execute(query)).mappings()]
 
 
+async def list_followers(tx: Transaction, leader: UUID | None = None, *, vault: Vault) -> list[AddOn]:
+    """Databases that follow one, or any; those that are going too. By name."""
+    query = select(add_ons).order_by(add_ons.c.name)
+    query = query.where(add_ons.c.follows.is_not(None) if leader is None else add_ons.c.follows == leader)
+    return [_add_on(row, vault) for row in (await tx.execute(query)).mappings()]
+
+
 async def leave_add_ons(tx: Transaction, app_id: UUID, now: datetime) -> None:
-    """All add-ons of an app that is being destroyed are to be taken away by their suppliers."""
+    """All add-ons of an app that is being destroyed are to be taken away by their suppliers, and what follows them."""
     leaving = {"state": AddOnState.DEPROVISIONING.value, "updated_at": now}
-    await tx.execute(update(add_ons).where(add_ons.c.app_id == app_id).values(leaving))
     own = select(add_ons.c.id).where(add_ons.c.app_id == app_id)
+    followers = list((await tx.execute(select(add_ons.c.id).where(add_ons.c.follows.in_(own)))).scalars())
+    await tx.execute(update(add_ons).where(or_(add_ons.c.app_id == app_id, add_ons.c.id.in_(followers))).values(leaving))
+    await tx.execute(delete(add_on_attachments).where(add_on_attachments.c.add_on_id.in_(followers)))
     await tx.execute(delete(add_on_attachments).where(add_on_attachments.c.add_on_id.in_(own)))
 
 

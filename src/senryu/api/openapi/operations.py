@@ -216,6 +216,7 @@ POST   /client/v11/databases/{database}/upgrade/{action} - < version:text
 PUT    /client/v11/databases/{database}/reset 200 {message:text} < extensions:[text]
 POST   /client/v11/databases/{database}/connection_reset 200 {message:text}
 PUT    /client/v11/databases/{database}/stats_reset 200 {message:text}
+PUT    /client/v11/databases/{database}/unfollow 200 {message:text}
 GET    /client/v11/databases/{database}/metrics 200 =[object]
 GET    /client/v11/databases/{database}/burst_status 200 object
 GET    /client/v11/databases/{database}/links 200 =[object]

@@ -2,9 +2,20 @@
 
 from .care import PostgresDatabases
 from .connect import Reached, Server
+from .following import PostgresFollowing
 from .moving import PostgresMoving
 from .plans import SERVICE
 from .server import GivenServer, OwnServer
 from .supplier import PostgresSupplier
 
-__all__ = ["SERVICE", "GivenServer", "OwnServer", "PostgresDatabases", "PostgresMoving", "PostgresSupplier", "Reached", "Server"]
+__all__ = [
+    "SERVICE",
+    "GivenServer",
+    "OwnServer",
+    "PostgresDatabases",
+    "PostgresFollowing",
+    "PostgresMoving",
+    "PostgresSupplier",
+    "Reached",
+    "Server",
+]

@@ -9,9 +9,11 @@ import secrets
 from collections.abc import Mapping
 from uuid import UUID
 
-from ...core.add_on import AddOnService, Plan, Supplier
+from ...core.add_on import AddOnService, Given, Plan, Supplier
 from ...core.errors import Invalid, Unavailable
+from ...core.follower import REFUSED
 from .connect import Server, connected
+from .following import PostgresFollowing
 from .plans import SERVICE
 from .roles import bound, furnish, let_in, make_login, make_role, members, names
 
@@ -22,16 +24,26 @@ _BESIDE = "SELECT datname FROM pg_database WHERE datname ~ '^[xy][0-9a-f]{16}$' 
 class PostgresSupplier:
     """See Supplier."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, server: Server, following: PostgresFollowing | None = None) -> None:
+        self._server, self._following = server, following
 
     @property
     def service(self) -> AddOnService:
         """See Supplier."""
         return SERVICE
 
-    async def provision(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str]:
-        """See Supplier. Gives `{"URL": "postgres://…"}`. Repeating it sets another password."""
+    async def provision(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str] | Given:
+        """See Supplier. Gives `{"URL": "postgres://…"}`. Repeating it sets another password.
+
+        The option `follow` is the URL of a leader of ours: then nothing is made but the copy of its server.
+        """
+        if leader := options.get("follow"):
+            if self._following is None:
+                raise Invalid(REFUSED)
+            return await self._following.followed(leader)
+        return await self._made(id, plan, options)
+
+    async def _made(self, id: UUID, plan: Plan, options: Mapping[str, str]) -> Mapping[str, str]:
         if unknown := options.keys() - {"version"}:
             raise Invalid(f"{SERVICE.name} has no option {', '.join(sorted(unknown))[:80]}.")
         database, role = names(id)
