@@ -32,8 +32,8 @@ WORKS = frozenset(
     pg:credentials:repair-default pg:credentials:rotate pg:credentials:url pg:diagnose pg:extensions pg:index-size
     pg:index-usage pg:info pg:kill pg:killall pg:links pg:locks pg:long-running-queries pg:outliers pg:promote pg:ps
     pg:psql pg:pull pg:push pg:records-rank pg:reset pg:seq-scans pg:settings pg:settings:track-functions pg:stats-reset
-    pg:table-indexes-size pg:table-size pg:total-index-size pg:total-table-size pg:unused-indexes pg:upgrade:wait
-    pg:user-connections pg:vacuum-stats pg:wait pipelines ps ps:restart ps:scale ps:stop ps:type ps:wait redis:cli
+    pg:table-indexes-size pg:table-size pg:total-index-size pg:total-table-size pg:unfollow pg:unused-indexes
+    pg:upgrade:wait pg:user-connections pg:vacuum-stats pg:wait pipelines ps ps:restart ps:scale ps:stop ps:type ps:wait redis:cli
     redis:credentials redis:info redis:keyspace-notifications redis:maxmemory redis:promote redis:stats-reset
     redis:timeout redis:upgrade redis:wait regions releases releases:info releases:output releases:retry releases:rollback
     run run:detached run:inside sessions sessions:destroy status teams telemetry usage:addons version:info webhooks
@@ -80,7 +80,6 @@ UNSUPPORTED = {
     "pg:mandelbrot": "draws a picture; not tried",
     "pg:settings:*": _ONE_SERVER,
     "pg:upgrade:*": "as `pg:upgrade:run`",
-    "pg:unfollow": "databases do not follow others; see docs/backups.md",
     "pipelines:*": _NO_PIPELINES,
     "ps:autoscale:*": _FIXED_HOST,
     "ps:copy": "as `ps:exec`",
