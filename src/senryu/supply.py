@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -16,7 +17,7 @@ from .config import Settings
 from .core.add_on import Supplier
 from .core.address import Resolver
 from .core.clock import Clock
-from .core.follower import Following
+from .core.errors import Unavailable
 from .core.limits import ADD_ONS_ROUND_S
 from .core.partner import Manifest
 from .engines.container import ContainerEngine
@@ -27,7 +28,6 @@ from .providers.partner import PartnerSupplier
 from .providers.postgres import GivenServer, OwnServer, PostgresFollowing, PostgresSupplier
 from .providers.redis import RedisSupplier
 from .providers.scheduler import SchedulerSupplier
-from .store.add_ons import list_followers
 from .store.database import Database
 from .store.vault import Vault
 
@@ -67,17 +67,9 @@ async def registered_partners(
     return Partners(offered, make)
 
 
-async def _is_followed(following: Following, platform: Platform, *, was: bool) -> bool:
-    """Ends the copy of the server once nobody follows; whether somebody does."""
-    async with platform.db.reading() as tx:
-        if await list_followers(tx, vault=platform.vault):
-            return True
-    return was and not await end_following(following, **releasing(platform))
-
-
 async def look_after_add_ons(platform: Platform) -> None:
     """Goes on with what crashes and failures interrupted, for ever."""
-    began, is_released, is_followed = platform.clock.now(), False, True
+    began, is_released = platform.clock.now(), False
     while True:
         try:
             if not is_released:
@@ -85,7 +77,8 @@ async def look_after_add_ons(platform: Platform) -> None:
                 is_released = True
             await finish_add_ons(suppliers=platform.suppliers, began=began, **releasing(platform))
             if platform.following is not None:
-                is_followed = await _is_followed(platform.following, platform, was=is_followed)
+                with suppress(Unavailable):  # it goes with another round
+                    await end_following(platform.following, **releasing(platform))
             if platform.stores is not None:
                 await finish_resets(stores=platform.stores, **releasing(platform))
         except Exception:

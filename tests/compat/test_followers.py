@@ -17,7 +17,7 @@ def test_a_follower_from_its_making_to_its_own_life(heroku: Heroku, app: App) ->
     heroku.run("pg:wait")
     heroku.run("pg:info", "COPY", says="Following")
     heroku.run("pg:info", "DATABASE", says="following-db")
-    heroku.refused("pg:reset", "COPY", "--confirm", app.name, says="follows another database", status=1)
+    heroku.refused("pg:reset", "COPY", "--confirm", app.name, says="follows another database", status=2)
     heroku.run("pg:unfollow", "COPY", "--confirm", app.name)
     heroku.run("pg:wait", "COPY")
     assert "Following" not in heroku.run("pg:info", "COPY").stdout

@@ -24,6 +24,7 @@ from . import postgres, record
 _LOOK_S = 30.0  # how long the slot is believed to be there
 _STARTS_MAX = 5  # of one copy, before it is made anew
 _SQL_TIMEOUT_S = 15.0
+_SPARE_BYTES = 512 * 1024 * 1024  # of the disk, for what is written meanwhile
 _GONE_TIMEOUT_S = 15.0
 _MADE = "SELECT count(pg_create_physical_replication_slot('senryu_standby', true))"
 _STATUS = "SELECT coalesce(wal_status, 'lost') FROM pg_replication_slots WHERE slot_name = 'senryu_standby'"
@@ -78,12 +79,7 @@ class Program:
 
     def used_bytes(self) -> int:
         """What it takes on disk."""
-        total = 0
-        for folder, _, files in os.walk(self._place.root):
-            for name in files:
-                with contextlib.suppress(OSError):
-                    total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-        return total
+        return _used_bytes(self._place.root)
 
     def _server(self, *, is_ready: bool) -> DataServer:
         return DataServer(self._place.address, self.port, str(self._place.sockets), is_ready)
@@ -110,6 +106,9 @@ class Program:
 
     def _begin(self) -> None:
         self._end_copying()  # one that an earlier agent began: whether it ended well nobody knows
+        needed = _used_bytes(self._leader.data) + _SPARE_BYTES
+        if shutil.disk_usage(self._leader.root).free < needed:
+            raise Unavailable(f"A copy of the databases' server needs {needed >> 20} MB on a disk that has less; ask its owner.")
         postgres.prepare_folders(self._place)
         shutil.rmtree(self._growing, ignore_errors=True)
         self._drop_slot()
@@ -171,3 +170,12 @@ class Program:
         if done.returncode != 0:
             raise Unavailable(f"PostgreSQL's server does not let itself be followed: {done.stderr.strip()[-200:]}")
         return str(done.stdout).strip()
+
+
+def _used_bytes(root: Path) -> int:
+    total = 0
+    for folder, _, files in os.walk(root):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+    return total
