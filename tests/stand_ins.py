@@ -113,12 +113,13 @@ class ScriptedAuthority(Authority):
 
 
 class ScriptedSupplier:
-    """A supplier in memory: what it made is in `made`; `fails` is raised by the next call, `fails_next` by
-    the one after; `gate` holds provisioning."""
+    """A supplier in memory: what it made is in `made`, with what `options`; `fails` is raised by the next call,
+    `fails_next` by the one after; `gate` holds provisioning."""
 
     def __init__(self, service: AddOnService) -> None:
         self._service = service
         self.made: dict[UUID, str] = {}
+        self.options: dict[UUID, Mapping[str, str]] = {}
         self.fails: PlatformError | None = None
         self.fails_next: PlatformError | None = None
         self.gate: asyncio.Event | None = None
@@ -133,7 +134,7 @@ class ScriptedSupplier:
         if self.gate is not None:
             await self.gate.wait()
         self._check()
-        self.made[id] = plan.slug
+        self.made[id], self.options[id] = plan.slug, options
         return {"URL": f"scripted://{id}"}
 
     async def change_plan(self, id: UUID, plan: Plan) -> None:

@@ -80,7 +80,10 @@ class AddOnService:
 
 @dataclass(frozen=True, slots=True)
 class AddOn:
-    """One add-on. `app_id` is who pays; `config` what its supplier gave (`{"URL": …}`), secret; `plan` is a slug."""
+    """One add-on. `app_id` is who pays; `config` what its supplier gave (`{"URL": …}`), secret; `plan` is a slug.
+
+    `options` are the supplier's own, said when it was made.
+    """
 
     id: UUID
     app_id: UUID
@@ -93,6 +96,7 @@ class AddOn:
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
     message: str | None = None
     provider_id: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
