@@ -114,12 +114,13 @@ class ScriptedAuthority(Authority):
 
 
 class ScriptedSupplier:
-    """A supplier in memory: what it made is in `made`; `fails` is raised by the next call, `fails_next` by
-    the one after; `gate` holds provisioning."""
+    """A supplier in memory: what it made is in `made`, with what `options`; `fails` is raised by the next call,
+    `fails_next` by the one after; `gate` holds provisioning."""
 
     def __init__(self, service: AddOnService) -> None:
         self._service = service
         self.made: dict[UUID, str] = {}
+        self.options: dict[UUID, Mapping[str, str]] = {}
         self.fails: PlatformError | None = None
         self.fails_next: PlatformError | None = None
         self.gate: asyncio.Event | None = None
@@ -137,7 +138,7 @@ class ScriptedSupplier:
         self._check()
         if leader := options.get("follow"):
             return Given(None) if self.is_late else {"URL": follower_url(leader, "10.0.0.1", 5433)}
-        self.made[id] = plan.slug
+        self.made[id], self.options[id] = plan.slug, options
         return {"URL": f"scripted://{id}"}
 
     async def change_plan(self, id: UUID, plan: Plan) -> None:

@@ -82,6 +82,13 @@ def test_a_misspelt_flag_gets_the_nearest_as_hint() -> None:
     assert caught.value.hint == "Did you mean `--json`?"
 
 
+def test_a_flag_that_is_for_somebody_else_gets_the_dashes_as_hint() -> None:
+    command = Command(nothing, "PLAN [-- --OPTION=VALUE ...]", FLAGS, most=None)
+    with pytest.raises(Failure) as caught:
+        parse("x", command, ["db", "--fork", "DATABASE"])
+    assert caught.value.hint == "If it is not for `senryu x` itself, write it after `--`: `… -- --fork`"
+
+
 def test_too_few_and_too_many_arguments_are_refused() -> None:
     command = Command(nothing, "NAME", least=1, most=1, examples=("x one",))
     with pytest.raises(Failure, match="needs NAME"):

@@ -102,7 +102,8 @@ async def test_a_supplier_that_fails_leaves_nothing_and_says_why(house: House, s
 async def test_an_add_on_half_made_in_a_crash_is_finished(house: House, supplier: ScriptedSupplier) -> None:
     await house.create("crash")
     supplier.gate = asyncio.Event()
-    asking = asyncio.create_task(house.client.post("/apps/crash/addons", json={"plan": "heroku-postgresql"}))
+    wanted = {"plan": "heroku-postgresql", "config": {"version": "15"}}
+    asking = asyncio.create_task(house.client.post("/apps/crash/addons", json=wanted))
 
     async def is_kept() -> bool:
         async with house.db.reading() as tx:
@@ -114,7 +115,7 @@ async def test_an_add_on_half_made_in_a_crash_is_finished(house: House, supplier
     house.clock.advance(600)
     await finish_add_ons(suppliers=house.platform.suppliers, **releasing(house.platform))
     [add_on] = (await house.client.get("/apps/crash/addons")).json()
-    assert add_on["state"] == "provisioned"
+    assert (add_on["state"], supplier.options[UUID(add_on["id"])]) == ("provisioned", {"version": "15"})
     assert (await _config(house, "crash"))["DATABASE_URL"] == f"scripted://{add_on['id']}"
 
 

@@ -89,7 +89,7 @@ async def provision(
     """
     supplier, plan = chosen(suppliers, wanted)
     clock, vault = parts["clock"], parts["vault"]
-    add_on = replace(_drawn(app, supplier, plan.slug, name, clock), follows=follows)
+    add_on = replace(_drawn(app, supplier, plan.slug, name, clock), options=options, follows=follows)
     async with parts["db"].transaction() as tx:
         held = await lock_app(tx, app.id)
         if held is None:
@@ -109,7 +109,7 @@ async def provision(
         if also is not None:
             await also(tx, add_on)
     try:
-        made = await _supplied(add_on, supplier, options, db=parts["db"], vault=vault, clock=clock)
+        made = await _supplied(add_on, supplier, db=parts["db"], vault=vault, clock=clock)
     except (Invalid, Unavailable):
         leaving = await _leaving(add_on, db=parts["db"], vault=vault, clock=clock)
         with suppress(Unavailable):  # it goes with the next round; what is told is why it was not made
@@ -121,18 +121,19 @@ async def provision(
 
 
 async def _supplied(
-    add_on: AddOn, supplier: Supplier, options: Mapping[str, str], *, db: Database, vault: Vault, clock: Clock
+    add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock
 ) -> AddOn:
     _making.add(add_on.id)
     try:
-        return await _asked(add_on, supplier, options, db=db, vault=vault, clock=clock)
+        return await _asked(add_on, supplier, db=db, vault=vault, clock=clock)
     finally:
         _making.discard(add_on.id)
 
 
 async def _asked(
-    add_on: AddOn, supplier: Supplier, options: Mapping[str, str], *, db: Database, vault: Vault, clock: Clock
+    add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock
 ) -> AddOn:
+    options = add_on.options
     if add_on.follows is not None:
         async with db.reading() as tx:
             leader = await find_add_on(tx, add_on.follows, vault=vault)
@@ -309,7 +310,7 @@ def _is_due(add_on: AddOn, now: datetime, began: datetime | None) -> bool:
 
 async def _made_after_all(add_on: AddOn, supplier: Supplier, **parts: Unpack[Releasing]) -> None:
     try:
-        made = await _supplied(add_on, supplier, {}, db=parts["db"], vault=parts["vault"], clock=parts["clock"])
+        made = await _supplied(add_on, supplier, db=parts["db"], vault=parts["vault"], clock=parts["clock"])
     except Invalid:
         await _leaving(add_on, db=parts["db"], vault=parts["vault"], clock=parts["clock"])
         raise

@@ -172,7 +172,11 @@ def _nearest_flag(name: str, command: Command, word: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(word.partition("=")[0], [f"--{f.name}" for f in command.flags], n=1)
-    return f"Did you mean `{near[0]}`?" if near else see_help(name)
+    if near:
+        return f"Did you mean `{near[0]}`?"
+    if "[-- --" in command.args:  # what is not the command line's own, such as an add-on's options
+        return f"If it is not for `senryu {name}` itself, write it after `--`: `… -- {word}`"
+    return see_help(name)
 
 
 def _check_count(name: str, command: Command, args: list[str]) -> None:

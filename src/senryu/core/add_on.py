@@ -82,7 +82,8 @@ class AddOnService:
 class AddOn:
     """One add-on. `app_id` is who pays; `config` what its supplier gave (`{"URL": …}`), secret; `plan` is a slug.
 
-    `follows` is the database that this one is a copy of, kept up to date, to be read only.
+    `options` are the supplier's own, said when it was made. `follows` is the database that this one is a copy of, kept up to date, to be
+    read only.
     """
 
     id: UUID
@@ -96,6 +97,7 @@ class AddOn:
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
     message: str | None = None
     provider_id: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
     follows: UUID | None = None
 
 

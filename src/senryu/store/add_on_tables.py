@@ -6,7 +6,7 @@ from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, Text, Uni
 
 from .tables import Moment, metadata
 
-# `sealed_config`: what the supplier gave, credentials among it.
+# `sealed_config`: what the supplier gave, credentials among it; `sealed_options`: what it was asked for with.
 add_ons = Table(
     "add_ons",
     metadata,
@@ -17,6 +17,7 @@ add_ons = Table(
     Column("plan", String(62), nullable=False),
     Column("state", String(16), nullable=False),
     Column("sealed_config", LargeBinary, nullable=False),
+    Column("sealed_options", LargeBinary),
     Column("message", Text),
     Column("provider_id", String(255)),
     Column("follows", Uuid, index=True),

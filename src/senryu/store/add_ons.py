@@ -20,11 +20,16 @@ from .vault import Vault
 
 
 def _columns(add_on: AddOn, vault: Vault) -> dict[str, Any]:
-    return {**columns(add_on, "config"), "sealed_config": vault.seal(dict(add_on.config))}
+    sealed = {"sealed_config": vault.seal(dict(add_on.config)), "sealed_options": vault.seal(dict(add_on.options))}
+    return {**columns(add_on, "config", "options"), **sealed}
 
 
 def _add_on(row: Any, vault: Vault) -> AddOn:
-    return noun(AddOn, row, state=AddOnState(row["state"]), config=vault.open(row["sealed_config"]))
+    return noun(AddOn, row, state=AddOnState(row["state"]), config=vault.open(row["sealed_config"]), options=_options(row, vault))
+
+
+def _options(row: Any, vault: Vault) -> dict[str, str]:
+    return vault.open(row["sealed_options"]) if row["sealed_options"] is not None else {}
 
 
 async def create_add_on(tx: Transaction, add_on: AddOn, *, vault: Vault) -> None:
