@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from senryu.store.migrate import migrate
 # Real hashing takes 50 ms of two cores each time; what it is made of is asserted where it matters.
 authenticate._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 authenticate._NOBODY = authenticate._HASHER.hash("nobody")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; the programs under test would ignore it as well
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("untimed", deadline=None)  # no test asserts how long something takes
 hypothesis.settings.load_profile("untimed")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])

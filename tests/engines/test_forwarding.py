@@ -131,8 +131,7 @@ async def test_a_firewall_that_is_started_later_is_opened_then() -> None:
             agent.start()
             shell(namespace, FOREIGN["Docker (iptables)"])
             lot = Lot(int((agent.home / "agent" / "lot").read_text()))
-            async with ContainerEngine(agent.home) as engine:
-                assert (await result(engine, CONNECT))[0] != ["far away"]
+            async with ContainerEngine(agent.home) as engine:  # the agent looks as well, and may be first
                 with inside(namespace):
                     assert forwarding.open_all(lot) == []
                     assert forwarding.open_all(lot) == []  # a second look changes nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import tempfile
@@ -47,6 +48,7 @@ def own() -> Iterator[Local]:
 async def history(own: Local) -> AsyncIterator[History]:
     made = History(own.place)
     await made.keep(4)
+    await asyncio.sleep(1.1)  # pgBackRest counts whole seconds: a moment in the one a backup ended in is before it
     yield made
     await made.keep(0)
 

@@ -140,7 +140,10 @@ async def test_haproxy_killed_at_once_after_a_change_comes_back_with_it(haproxy:
     await rig.start()
 
     async def is_back() -> bool:
-        texts = [(await rig.get(which.hosts[0])).text for which in (app, gone, new)]
+        try:
+            texts = [(await rig.get(which.hosts[0])).text for which in (app, gone, new)]
+        except httpx.ConnectError:  # not yet
+            return False
         return texts[0] == "second" and "No such app" in texts[1] and "Application error" in texts[2]
 
     await until(is_back)
