@@ -14,7 +14,7 @@ from authorities.rig import certificate
 from senryu.cli.failure import Failure
 from senryu.cli.platform_api import tls_context
 from senryu.cli.platform_url import PlatformUrl, git_machines
-from senryu.cli.tunnel import Tunnel, open_tunnel
+from senryu.cli.tunnel import Tunnel, _remember, open_tunnel
 
 
 @pytest.fixture
@@ -64,6 +64,8 @@ def asked(port: int, authority: str, host: str = "127.0.0.1") -> bytes:
 def test_both_ports_lead_there_and_the_handshake_is_the_platforms_own(platform: tuple[PlatformUrl, str], home: Path) -> None:
     url, authority = platform
     assert open_tunnel(url, authority) is None
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        _remember(url, one.getsockname()[1], two.getsockname()[1])  # not the usual ones, which another test may take in between
     with Tunnel(url, url.port) as tunnel:
         assert asked(tunnel.port, authority) == b"HELLO\n" * 1000
         assert asked(tunnel.port, authority, "::1") == b"HELLO\n" * 1000

@@ -14,7 +14,7 @@ VERSION = "11.10.0"
 # Run by the suite: exit status, output and effect.
 WORKS = frozenset(
     """
-    access access:add access:remove access:update addons addons:attach addons:create addons:destroy addons:detach
+    access access:add access:remove access:update addons addons:attach addons:create addons:destroy addons:detach addons:docs
     addons:info addons:open addons:plans addons:rename addons:services addons:upgrade addons:wait apps apps:create
     apps:destroy apps:diff apps:info apps:join apps:leave apps:lock apps:open apps:rename apps:stacks apps:stacks:set
     apps:transfer apps:unlock auth:2fa auth:login auth:logout auth:token auth:whoami authorizations authorizations:create

@@ -177,10 +177,6 @@ def test_a_database_as_it_was_and_as_it_is(platform: Copy, make_app: NewApp) -> 
 
     refused = app.senryu("addons:create", "heroku-postgresql:essential-0", "--", "--fork=DATABASE", check=False)
     assert "standard plan" in refused.stderr
-    assert (
-        "--follow is not offered"
-        in app.senryu("addons:create", "heroku-postgresql:standard-0", "--", "--follow=DATABASE", check=False).stderr
-    )
     app.senryu("addons:create", "heroku-postgresql:standard-0", "--as", "THEN", "--", "--rollback=DATABASE", f"--to={moment}")
     app.senryu("addons:create", "heroku-postgresql:standard-0", "--as", "NOW", "--", "--fork=DATABASE")
     then, now = (_url(app, name).rpartition("/")[2] for name in ("THEN_URL", "NOW_URL"))
