@@ -31,7 +31,7 @@ from .actions.keep_quotas import keep_all_quotas
 from .actions.meter import keep_usage
 from .actions.parts import Releasing
 from .actions.push import authorize_push, push
-from .actions.recover import recover
+from .actions.recover import recover, recover_once_there_is_room
 from .actions.retain import retain
 from .actions.run_jobs import keep_schedule
 from .actions.sleep import Sleeping, have_apps_sleep, wake_apps
@@ -47,7 +47,7 @@ from .config import Settings
 from .core.add_on import Suppliers
 from .core.clock import Clock
 from .core.codes import router_line
-from .core.errors import NotFound, PlatformError
+from .core.errors import NotFound, PlatformError, Unavailable
 from .core.log_drain import LogDrain
 from .engines.container import ContainerArchivePrograms, ContainerEngine, ContainerHistory
 from .git.door import GitDoor
@@ -146,8 +146,10 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         house.callback(resolver.close)
         drains = await house.enter_async_context(_drains(settings, db, vault, logs, resolver, clock))
         builder = ContainerBuilder(engine, engine, blobs, home=home, buildpacks_dir=buildpacks_dir(), tools_dir=home / "tools")
-        await recover(db=db, log_writer=logs, clock=clock)
+        is_recovered, began = await _recovered(db, logs, clock), clock.now()
         supervisor = await house.enter_async_context(_supervisor(settings, db, vault, engine, router, logs, streams, intake, clock))
+        if not is_recovered:
+            supervisor.undertake("recovery", recover_once_there_is_room(db=db, log_writer=logs, clock=clock, began=began))
         certificates = CertificateLoop(
             db=db, vault=vault, router=router, authority=_authority(settings), log_writer=logs, clock=clock
         )
@@ -184,6 +186,14 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         supervisor.undertake("certificates", certificates.run())
         supervisor.undertake("quotas", keep_all_quotas(server=engine, router=router, clock=clock))
         yield platform
+
+
+async def _recovered(db: Database, logs: FileLogs, clock: SystemClock) -> bool:
+    try:
+        await recover(db=db, log_writer=logs, clock=clock)
+    except Unavailable:  # a full disk: apps are to be served all the same
+        return False
+    return True
 
 
 def _drains(settings: Settings, db: Database, vault: Vault, logs: FileLogs, resolver: SystemResolver, clock: SystemClock) -> Drains:
