@@ -3,7 +3,7 @@ export SENRYU_HOME=${SENRYU_HOME:-/var/lib/senryu} SENRYU_PORT=${SENRYU_PORT:-80
 export SENRYU_DOMAIN=${SENRYU_DOMAIN:-localhost}
 export SENRYU_URL=http://localhost:$SENRYU_PORT
 operator_email=${SENRYU_EMAIL:-operator@localhost}
-packages="ca-certificates curl git iproute2 nftables procps python3 python3-venv runc conmon haproxy tini e2fsprogs util-linux bubblewrap runit zstd skopeo umoci postgresql pgbackrest redis-tools openssl"
+packages="ca-certificates curl git iproute2 nftables procps python3 python3-venv runc conmon haproxy lua-socket tini e2fsprogs util-linux bubblewrap runit zstd skopeo umoci postgresql pgbackrest redis-tools openssl"
 venv=$SENRYU_HOME/venv
 
 say() { printf -- '-----> %s\n' "$*"; }

@@ -102,6 +102,35 @@ async def test_a_read_is_sent_once_more_and_told_as_h13_when_that_fails_too(
     assert (line.path, line.status, line.code, line.dyno) == ("/never", 503, "H13", "web.1")
 
 
+@pytest.mark.parametrize("resets", [False, True])
+async def test_a_read_whose_dyno_ends_in_that_moment_is_told(haproxy: Started, keeping: KeepingDyno, resets: bool) -> None:
+    """HAProxy alone closes a visitor's connection without a word when a second try, after one over a kept connection, is refused."""
+    rig, router = haproxy
+    await router.apply(app := route(keeping))
+    async with httpx.AsyncClient(trust_env=False, base_url=rig.url, headers={"Host": app.hosts[0]}) as client:
+        assert (await client.get("/before")).status_code == 200
+        keeping.resets, keeping.ends_before = resets, 1
+        keeping.stop()
+        response = await client.get("/last")
+    assert response.status_code == 503 and "Application error" in response.text
+    *_, line = await lines_of(router, app.app_id, count=2)
+    assert (line.path, line.status, line.code, line.dyno) == ("/last", 503, "H21", "web.1")
+
+
+async def test_a_read_whose_dyno_ends_is_answered_by_another(haproxy: Started, keeping: KeepingDyno) -> None:
+    rig, router = haproxy
+    other = await Dyno(raw(OK), name="web.2").start()
+    await router.apply(app := route(keeping, other))
+    async with httpx.AsyncClient(trust_env=False, base_url=rig.url, headers={"Host": app.hosts[0]}) as client:
+        while not keeping.requests:
+            assert (await client.get("/before")).status_code == 200
+        keeping.ends_before = 1
+        keeping.stop()
+        seen = [(await client.get("/")).status_code for _ in range(20)]
+    other.stop()
+    assert not keeping.ends_before and seen == [200] * 20
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("resets", [False, True])
 async def test_what_may_change_something_is_never_sent_twice(haproxy: Started, keeping: KeepingDyno, method: str, resets: bool) -> None:

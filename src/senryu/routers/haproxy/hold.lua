@@ -6,7 +6,9 @@
 -- SENRYU_FIRST_BYTE_MS, that for a response; SENRYU_ERROR_PAGE, with BODY for SENRYU_ERROR_TEXT or the app's own of SENRYU_ERROR_PAGES_MAP;
 -- SENRYU_WAITING, the socket that is told which sleeping app somebody waits for;
 -- SENRYU_PLATFORM and SENRYU_PLATFORM_MS, the platform's socket and the longest wait for it.
+local sockets = require("socket.core")
 local LOOK_EVERY_MS = 50
+local CONNECT_MAX_S = 0.02 -- all wait for it; to a dyno, on this machine, it is decided at once
 local HOLD_MS = tonumber(os.getenv("SENRYU_HOLD_MS"))
 local FIRST_BYTE_MS = tonumber(os.getenv("SENRYU_FIRST_BYTE_MS"))
 local PLATFORM_MS = tonumber(os.getenv("SENRYU_PLATFORM_MS"))
@@ -94,17 +96,35 @@ core.register_action("watch", { "tcp-res" }, function(txn)
   return act.YIELD
 end)
 
--- No byte came: the dyno closed (H13), or the time is up (H12). HAProxy's own way closes the connection of a visitor who was answered before
+-- Whether a second try is sure to be refused: the dyno has ended, and the app has no other. HAProxy would close the visitor's connection
+-- without a word then, as the first try went over a kept connection. Its own sockets cannot be asked: after RST nothing may wait.
+local function is_gone(txn)
+  local address = txn.f:bc_dst()
+  if not address or txn.f:nbsrv() > 1 then
+    return false
+  end
+  local socket = sockets.tcp()
+  socket:settimeout(CONNECT_MAX_S)
+  local is_there, failure = socket:connect(address, txn.f:bc_dst_port())
+  socket:close()
+  return not is_there and failure ~= "timeout"
+end
+
+-- No byte came: the dyno closed (H13), is no more (H21), or the time is up (H12). HAProxy's own way closes the connection of a visitor who was answered before
 -- without a page and without a line in the log. It is left to HAProxy to send once more what only reads, and to wait for a body that streams.
 core.register_action("answer", { "tcp-res" }, function(txn)
   local is_late = txn.f:date(0, "ms") - txn:get_var("txn.since") >= FIRST_BYTE_MS -- not core.now(): that clock is another
+  local code = is_late and "H12" or "H13"
   if txn:get_var("txn.plain") and not txn:get_var("txn.again") and not is_late then
-    txn:set_var("txn.fresh", txn:get_var("txn.id")) -- not over another connection that is just ending
-    return act.CONTINUE
+    if not is_gone(txn) then
+      txn:set_var("txn.fresh", txn:get_var("txn.id")) -- not over another connection that is just ending
+      return act.CONTINUE
+    end
+    code = "H21"
   elseif is_late and txn:get_var("txn.streams") then
     return act.CONTINUE
   end
-  txn:set_var("txn.code", is_late and "H12" or "H13")
+  txn:set_var("txn.code", code)
   local text = error_pages:lookup(txn:get_var("txn.slot")) or os.getenv("SENRYU_ERROR_TEXT")
   local before, after = string.match(os.getenv("SENRYU_ERROR_PAGE"), "^(.*)BODY(.*)$")
   local reply = txn:reply{ status = 503, body = before .. text .. after }
