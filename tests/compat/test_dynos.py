@@ -31,7 +31,8 @@ def test_a_formation_is_scaled_and_sized(heroku: Heroku, app: App) -> None:
 def test_eco_dynos_show_their_hours_and_keep_herokus_rules(heroku: Heroku, app: App) -> None:
     heroku.run("ps:type", "eco", says="shared across all Eco dynos")
     eventually(lambda: _web(heroku, app) == [("web.1", "Eco")], "an eco dyno")
-    heroku.run("ps", says="Eco dyno hours quota remaining this month: 999h 59m (99%)")
+    left = "Eco dyno hours quota remaining this month: 999h 59m (99%)"
+    eventually(lambda: left in heroku.run("ps").stdout, "the first second used", within_s=60)
     heroku.refused("ps:scale", "web=2", says="Cannot update to more than 1 Eco size dynos per process type.")
     heroku.run("run:detached", "sleep 60", says="done")
     heroku.refused("run:detached", "true", says="Cannot run more than 1 Eco size dynos.")

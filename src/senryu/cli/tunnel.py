@@ -70,6 +70,8 @@ class Tunnel:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._is_over.set()
         for listener, _ in self._targets:
+            with suppress(OSError):  # closing alone leaves it listening for as long as a thread waits at it
+                listener.shutdown(socket.SHUT_RDWR)
             listener.close()
 
     def wait(self) -> None:
