@@ -158,8 +158,8 @@ class ScriptedSupplier:
 
 
 class ScriptedDatabases:
-    """Databases in memory: `sizes` by add-on, `access` what was allowed, `passwords` by add-on and credential; `done` what was asked
-    for, in order; `fails` is raised by the next call that changes a credential."""
+    """Databases in memory: `sizes`, `connections` and `limits` by add-on, `access` what was allowed, `passwords` by add-on and
+    credential; `done` what was asked for, in order; `fails` is raised by the next call that changes a credential."""
 
     def __init__(self) -> None:
         self.sizes: dict[UUID, int] = {}
@@ -168,6 +168,8 @@ class ScriptedDatabases:
         self.done: list[tuple[Any, ...]] = []
         self.fails: PlatformError | None = None
         self.hogs: dict[UUID, int] = {}
+        self.connections: dict[UUID, int] = {}
+        self.limits: dict[UUID, int] = {}
 
     async def usage(self, ids: Sequence[UUID]) -> Mapping[UUID, Usage]:
         """See Databases."""
@@ -175,7 +177,7 @@ class ScriptedDatabases:
         return {id: self._usage(id) for id in ids}
 
     def _usage(self, id: UUID) -> Usage:
-        return Usage(self.sizes.get(id, 8_000_000), 1, 20, self.access.get(id, Access.OPEN))
+        return Usage(self.sizes.get(id, 8_000_000), self.connections.get(id, 1), self.limits.get(id, 20), self.access.get(id, Access.OPEN))
 
     async def look(self, id: UUID) -> Look:
         """See Databases."""
@@ -189,6 +191,17 @@ class ScriptedDatabases:
         """See Databases."""
         hogs, self.hogs = self.hogs, {}
         return hogs
+
+    async def room(self) -> int:
+        """See Databases."""
+        return 100
+
+    async def limit_connections(self, id: UUID, most: int) -> int:
+        """See Databases."""
+        self.done.append(("limit", id, most))
+        before = self.connections.get(id, 1)
+        self.connections[id], self.limits[id] = min(before, most), most
+        return before - self.connections[id]
 
     async def reset(self, id: UUID, plan: Plan, extensions: Sequence[str]) -> None:
         """See Databases."""

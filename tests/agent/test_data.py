@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from senryu.agent import data, network, postgres
+from senryu.agent import data, postgres
 from senryu.agent.data import Data
 from senryu.agent.home import Home
 from senryu.agent.lot import Lot
@@ -29,7 +29,6 @@ async def test_nothing_a_data_server_does_ends_the_agent(
         runs.set()
 
     monkeypatch.setattr(postgres, "run", run)
-    monkeypatch.setattr(network, "open_service", lambda *_: None)
     monkeypatch.setattr(data, "_ROUND_S", 0.01)
     keeping = asyncio.create_task(Data(home, Lot(0), "nobody").look_after())
     async with asyncio.timeout(20):

@@ -263,8 +263,8 @@ def test_a_port_of_a_data_server_is_opened_to_one_dynos_address_and_closed_wheth
     assert closed.splitlines() == [f"{verb} element inet senryu_3 grants {{ 10.64.96.5 . 20001 }}" for verb in ("add", "delete")]
 
 
-@pytest.mark.parametrize("reaches", [(22,), (5432,), (20_001,) * 300, (65_535,)])
-def test_an_order_may_name_ports_of_stores_only(reaches: tuple[int, ...]) -> None:
-    order.check(replace(ORDER, reaches=(20_001,)))
+@pytest.mark.parametrize("reaches", [(22,), (5434,), (20_001,) * 300, (65_535,)])
+def test_an_order_may_name_ports_of_data_servers_only(reaches: tuple[int, ...]) -> None:
+    order.check(replace(ORDER, reaches=(5432, 20_001)))
     with pytest.raises(Invalid):
         order.check(replace(ORDER, reaches=reaches))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from senryu.agent.front import Front, hosts_lines, leading
+from senryu.agent.front import Front, hosts_lines, leading, router_ports
 from senryu.agent.lot import Lot
 
 BUCKET = "senryu-0123456789abcdef0123"
@@ -28,5 +28,11 @@ def test_no_config_var_puts_a_line_of_its_own_there() -> None:
 def test_connections_to_the_gateway_are_led_to_where_the_router_listens(address: str, target: str) -> None:
     text = leading(Lot(3), Front("objects.localhost", (80, 443), address))
     assert ("dnat ip to" in text) == bool(target)
-    assert (f"ip daddr {Lot(3).gateway} tcp dport {{ 80, 443 }} dnat ip to {target}\n" in text) == bool(target)
-    assert "add element inet senryu_3 services { 80, 443 }" in text
+    to = f"ip daddr {Lot(3).gateway} ip saddr . tcp dport @grants tcp dport {{ 80, 443 }} dnat ip to {target}\n"
+    assert (to in text) == bool(target)
+
+
+def test_only_dynos_of_apps_with_a_bucket_reach_the_router() -> None:
+    front = Front("objects.localhost", (8080, 8443))
+    assert router_ports(front, ["postgres://x", BUCKET]) == (8080, 8443)
+    assert router_ports(front, ["postgres://x"]) == () == router_ports(None, [BUCKET])

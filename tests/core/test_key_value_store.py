@@ -6,24 +6,9 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from senryu.core.add_on import AddOn, AddOnState, Plan
-from senryu.core.key_value_store import PORTS, SERVICE, info_rows, ports_in, settings_shown
+from senryu.core.key_value_store import SERVICE, info_rows, settings_shown
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-
-
-def test_a_dyno_may_reach_the_stores_of_its_apps_add_ons_and_no_other_ports() -> None:
-    attached = {
-        "REDIS_URL": "rediss://:p@10.64.0.1:20001",
-        "QUEUE_URL": "rediss://:p@10.64.0.1:20007",
-        "AGAIN_URL": "rediss://:other@10.64.0.1:20001",
-        "DATABASE_URL": "postgres://u:p@10.64.0.1:20003/d",
-        "LOW_URL": "rediss://:p@10.64.0.1:22",
-        "ODD_URL": "rediss://:p@10.64.0.1:x",
-        "NONE_URL": "rediss://",
-    }
-    assert ports_in(attached) == (20_001, 20_007)
-    assert ports_in({}) == ()
-    assert PORTS.start > 1024 and PORTS.stop < 32_768  # below those that the kernel gives to connections
 
 
 def test_what_is_shown_is_of_the_plan_and_of_the_server() -> None:

@@ -82,6 +82,29 @@ async def test_a_database_over_its_size_is_read_only_then_locked_and_opened_when
     await supplier.deprovision(id)
 
 
+async def test_the_newest_connections_above_a_limit_are_ended_idle_ones_first(
+    supplier: PostgresSupplier, databases: PostgresDatabases
+) -> None:
+    id, url = await provisioned(supplier)
+    assert await databases.room() > 100
+    async with connected(url) as first, connected(url) as second, connected(url) as third:
+        async with first.transaction():
+            await first.execute("SELECT 1")  # not idle, but in a transaction
+            assert await databases.limit_connections(id, 1) == 2
+            assert (await databases.usage([id]))[id].connections_max == 1
+            assert await first.fetchval("SELECT 7") == 7
+        for cut in (second, third):
+            with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+                await cut.fetchval("SELECT 1")
+        with pytest.raises(asyncpg.TooManyConnectionsError):
+            async with connected(url):
+                pass
+    assert await databases.limit_connections(id, ESSENTIAL.limits["connections"]) == 0
+    async with connected(url) as again:
+        assert await again.fetchval("SELECT 7") == 7
+    await supplier.deprovision(id)
+
+
 async def test_a_reset_takes_everything_away_and_leaves_a_database_as_new(
     supplier: PostgresSupplier, databases: PostgresDatabases
 ) -> None:

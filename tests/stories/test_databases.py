@@ -75,6 +75,21 @@ async def test_who_may_not_see_its_url_may_not_see_the_database(house: House, da
     assert databases.done == []
 
 
+async def test_databases_that_want_more_connections_than_there_are_share_them(house: House, databases: ScriptedDatabases) -> None:
+    greedy, modest = [UUID((await _database(house, app, "essential-2"))["id"]) for app in ("greedy", "modest")]
+    loop = _loop(house, databases)
+    databases.limits = {greedy: 40, modest: 40}
+    databases.connections = {greedy: 40, modest: 40}
+    assert not await loop.round() and databases.limits[greedy] == 40  # of 100: not crowded yet
+    third = UUID((await _database(house, "third", "essential-0"))["id"])
+    databases.connections[third] = 18
+    assert await loop.round()  # and is looked at again soon
+    assert databases.limits == {greedy: 28, modest: 28}
+    assert "may hold 28 of its 40 connections" in await _log(house, "greedy") and "12 were ended" in await _log(house, "greedy")
+    databases.connections[greedy] = 0
+    assert not await loop.round() and databases.limits[modest] == 40
+
+
 async def test_resetting_and_ending_connections_reach_the_server(house: House, databases: ScriptedDatabases) -> None:
     made = await _database(house, "reset")
     id = UUID(made["id"])

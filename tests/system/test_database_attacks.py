@@ -49,7 +49,7 @@ STATEMENTS = (
 )
 # Run inside a dyno: prints one line for each statement, then what the catalogs show of others.
 ATTACK = r"""
-import subprocess, sys, json, socket, os
+import subprocess, sys, json, socket, os, time
 psql, url, other = sys.argv[1], os.environ["DATABASE_URL"], sys.argv[2]
 def ask(statement, to=url):
     done = subprocess.run([psql, to, "-v", "ON_ERROR_STOP=1", "-XAtc", statement], capture_output=True, text=True, timeout=60)
@@ -75,8 +75,15 @@ held = []
 for _ in range(30):
     held.append(subprocess.Popen([psql, url, "-XAtc", "SELECT pg_sleep(20)"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
 said["exhausted"] = sum("too many" in each.communicate(timeout=90)[0] for each in held)
+quiet = []
+for _ in range(300):  # says nothing, and waits
+    try: quiet.append(socket.create_connection((host, int(port)), 5))
+    except OSError: pass
+said["quiet"] = len(quiet)
+time.sleep(5)
 print("SAID" + json.dumps(said))
 """
+KNOCK = "import socket, sys; print(socket.socket().connect_ex((sys.argv[1], int(sys.argv[2]))))"
 
 
 def _run(app: App, *words: str) -> str:
@@ -119,7 +126,21 @@ def test_a_tenant_gets_nothing_of_another_and_cannot_starve_him(make_app: NewApp
     assert SECRET not in output and "diary" not in said["seen"] and victim.name not in said["seen"]
     assert "pg_hba" in said["plain"] or "no encryption" in said["plain"], said["plain"]
     assert said["exhausted"] >= 5  # of 30 at once; its plan has 20
+    assert 1 <= said["quiet"] <= 100
     assert _psql(victim, "SELECT count(*) FROM diary") == "1"
+
+
+def test_an_app_without_a_database_cannot_even_connect(make_app: NewApp) -> None:
+    owner, stranger = make_app(), make_app()
+    for app in (owner, stranger):
+        app.push()
+    owner.senryu("addons:create", "heroku-postgresql:essential-0")
+    url = urlsplit(_config(owner))
+    knock = f"timeout 3 python3 -c '{KNOCK}' {url.hostname} {url.port}"
+    assert _run(owner, knock).strip() == "0"
+    assert _run(stranger, knock).strip() != "0"
+    stranger.senryu("config:set", f"COPIED={url.geturl()}")  # as a Heroku user may
+    assert _run(stranger, knock).strip() == "0"
 
 
 def test_credentials_outlive_kills_of_the_server_and_the_platform(platform: Copy, make_app: NewApp) -> None:

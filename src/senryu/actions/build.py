@@ -12,9 +12,9 @@ from ..core.account import Account
 from ..core.app import App
 from ..core.build import Build, BuildFailed, BuildOrder, BuildStatus, Built, Streams
 from ..core.clock import Clock
-from ..core.config_var import ConfigVars
 from ..core.errors import Conflict, NotFound, PlatformError
 from ..core.log_line import LogWriter
+from ..core.reach import reached_ports
 from ..core.slug import Slug
 from ..core.source import Source
 from ..store.add_ons import attached_variables
@@ -51,11 +51,14 @@ async def begin_build(app: App, source: Source, *, by: Account, id: UUID | None 
     return build
 
 
-async def _config_for(app: App, db: Database, vault: Vault) -> ConfigVars:
+async def _order_of(app: App, started: Build, db: Database, vault: Vault) -> BuildOrder:
     async with db.reading() as tx:
+        packs = tuple(await list_buildpacks(tx, app.id))
         latest = await latest_release(tx, app.id, vault=vault)
         attached = await attached_variables(tx, app.id, vault=vault)
-    return {**(latest.config_vars if latest else {}), **attached}
+    config = {**(latest.config_vars if latest else {}), **attached}
+    reaches = reached_ports(config, attached)
+    return BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack, reaches)
 
 
 async def build(
@@ -115,10 +118,7 @@ async def _carried(
 ) -> tuple[Build, Slug, Built]:
     db, log_writer, clock = parts["db"], parts["log_writer"], parts["clock"]
     await tell(app.id, "api", f"Build started by user {by.email}", log_writer=log_writer, clock=clock, source="app")
-    async with db.reading() as tx:
-        packs = tuple(await list_buildpacks(tx, app.id))
-    config = await _config_for(app, db, parts["vault"])
-    built = await parts["builder"].build(BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack), output)
+    built = await parts["builder"].build(await _order_of(app, started, db, parts["vault"]), output)
     slug = Slug(
         id=uuid4(),
         app_id=app.id,

@@ -17,6 +17,7 @@ import structlog
 from ..core.add_on import AddOn, AddOnState, Plan, Suppliers
 from ..core.database import SERVICE_NAME, Access, Databases, Usage, is_filling, judge, pretty
 from ..core.limits import DATABASES_ROUND_S, FILLING_ROUND_S, PROVISION_TIMEOUT_S
+from ..core.shared_connections import connection_limits
 from ..store.add_ons import list_add_ons, list_attachments
 from .credentials import finish_credentials
 from .parts import Releasing
@@ -48,7 +49,7 @@ class DatabaseLoop:
             await self._parts["clock"].sleep(FILLING_ROUND_S if is_any_filling else DATABASES_ROUND_S)
 
     async def round(self) -> bool:
-        """One look at all. Gives whether one is filling and should be looked at again soon."""
+        """One look at all. Gives whether to look again soon: one is filling, or they crowd the server."""
         async with self._parts["db"].reading() as tx:
             kept = await list_add_ons(tx, vault=self._parts["vault"], state=AddOnState.PROVISIONED)
         mine = {each.id: each for each in kept if each.service == SERVICE_NAME and each.follows is None}
@@ -58,12 +59,13 @@ class DatabaseLoop:
             return False
         plans = {id: self._suppliers[SERVICE_NAME].service.plan(add_on.plan) for id, add_on in mine.items()}
         usages = await self._databases.usage(list(mine))
+        is_crowded = await self._share_connections(mine, plans, usages)
         for id, usage in usages.items():
             await self._bound(mine[id], plans[id], usage)
         await self._end_hogs(mine, plans)
         is_any_filling = any(is_filling(self._sizes.get(id), usage, plans[id]) for id, usage in usages.items())
         self._sizes = {id: usage.bytes for id, usage in usages.items()}
-        return is_any_filling
+        return is_any_filling or is_crowded
 
     async def _bound(self, add_on: AddOn, plan: Plan, usage: Usage) -> None:
         if usage.access is Access.READ_ONLY:
@@ -83,6 +85,18 @@ class DatabaseLoop:
             hours = plans[id].limits["statement_s"] / 3600
             await self._tell(mine[id], f"{mine[id].name}: ended {count} statement(s) that ran for over {hours:g} h or held too many locks")
 
+    async def _share_connections(self, mine: Mapping[UUID, AddOn], plans: Mapping[UUID, Plan], usages: Mapping[UUID, Usage]) -> bool:
+        """Whether some get fewer connections than their plans promise, as all together want more than the server has."""
+        promised = {id: plans[id].limits["connections"] for id in usages}
+        limits = connection_limits(usages, promised, await self._databases.room())
+        for id, most in limits.items():
+            if most == usages[id].connections_max:
+                continue
+            ended = await self._databases.limit_connections(id, most)
+            if ended:
+                await self._tell(mine[id], _SHARED.format(name=mine[id].name, most=most, promised=promised[id], ended=ended))
+        return any(most < promised[id] for id, most in limits.items())
+
     async def _tell(self, add_on: AddOn, text: str) -> None:
         """The log of every app that has it attached."""
         async with self._parts["db"].reading() as tx:
@@ -91,6 +105,10 @@ class DatabaseLoop:
             await tell(app_id, _PROCESS, text, log_writer=self._parts["log_writer"], clock=self._parts["clock"], source="app")
 
 
+_SHARED = (
+    "{name} may hold {most} of its {promised} connections while all of the server's are wanted; {ended} were ended."
+    " Keep fewer open in your pool"
+)
 _NOTICES = {
     Access.OPEN: "{name} has {used} of {most} and may be written to again",
     Access.READ_ONLY: (

@@ -12,8 +12,8 @@ from ..core.clock import Clock, SteadyClock
 from ..core.dyno import BASE_ENV, Dyno, DynoKind, DynoOrder, DynoState, Engine, port_of
 from ..core.dyno_size import DynoSize
 from ..core.feature import METADATA
-from ..core.key_value_store import ports_in
 from ..core.log_line import LogWriter
+from ..core.reach import reached_ports
 from ..core.release import Release
 from ..store.add_ons import attached_variables
 from ..store.database import Database
@@ -116,7 +116,7 @@ def order_of(
         stdin=wish.attach,
         columns=wish.columns,
         lines=wish.lines,
-        reaches=ports_in(attached),
+        reaches=reached_ports(env, attached),
     )
 
 

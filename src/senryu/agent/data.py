@@ -17,6 +17,7 @@ from uuid import UUID
 from senryu.core.data_server import DataServer, Kind
 from senryu.core.errors import PlatformError, Unavailable
 from senryu.core.key_value_store import StoreOrder, StoreServer
+from senryu.core.reach import FOLLOWER_PORT
 
 from . import network, objects, postgres, standby, stores
 from .front import Front
@@ -36,10 +37,6 @@ _Answer = TypeVar("_Answer")
 
 class Program(Protocol[Serving]):
     """One data server. Each call blocks."""
-
-    @property
-    def port(self) -> int:
-        """Of the gateway, where dynos reach it."""
 
     def run(self) -> Serving:
         """Sees to it that it runs and answers. Raises: Unavailable with what the owner of the machine has to do."""
@@ -67,7 +64,7 @@ def _postgres(home: Home, lot: Lot, user: str) -> postgres.Place:
 def _standby(home: Home, lot: Lot, user: str) -> standby.Program:
     leader = _postgres(home, lot, user)
     root = home.root / "data" / "postgres-standby"
-    place = postgres.Place(root, lot.gateway, lot.subnet, user, port=postgres.STANDBY_PORT, leader=leader)
+    place = postgres.Place(root, lot.gateway, lot.subnet, user, port=FOLLOWER_PORT, leader=leader)
     return standby.Program(place, leader, home.agent / "standby-copy")
 
 
@@ -109,8 +106,6 @@ class Data:
         if kind not in self._open:
             if kind == "objects" and self._front is not None:
                 await asyncio.to_thread(network.lead_to_router, self._lot, self._front)
-            else:
-                await asyncio.to_thread(network.open_service, self._lot, program.port)
             self._wanted.mkdir(mode=0o700, exist_ok=True)
             (self._wanted / kind).touch()
             self._open.add(kind)

@@ -9,9 +9,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
+from senryu.core.reach import DATABASE_PORTS
+
 from .lot import Lot
 
 CONNECTIONS_PER_DYNO = 2048
+# PostgreSQL counts a connection before it knows whose it is, and has one number of them for all tenants.
+DATABASE_CONNECTIONS_PER_DYNO = 100
 
 _NOT_THE_INTERNET = (
     "0.0.0.0/8",
@@ -32,13 +36,15 @@ def script(lot: Lot, resolvers: Sequence[str]) -> str:
 table inet {lot.table}
 delete table inet {lot.table}
 table inet {lot.table} {{
-  set services {{
-    type inet_service
-  }}
   set grants {{
     type ipv4_addr . inet_service
   }}
   set connections {{
+    type ipv4_addr
+    size 65535
+    flags dynamic
+  }}
+  set database_connections {{
     type ipv4_addr
     size 65535
     flags dynamic
@@ -52,10 +58,17 @@ table inet {lot.table} {{
     type filter hook input priority filter - 5; policy accept;
     iifname != {dynos} return
     ct state established,related accept
-    ip daddr {lot.gateway} tcp dport @services accept
     ct status dnat ct original ip daddr {lot.gateway} accept
-    ip daddr {lot.gateway} ip saddr . tcp dport @grants accept
+    ip saddr . tcp dport @grants jump granted
     drop
+  }}
+  chain counted {{
+    ct state new add @database_connections {{ ip saddr ct count over {DATABASE_CONNECTIONS_PER_DYNO} }} reject with tcp reset
+  }}
+  chain granted {{
+    ip daddr != {lot.gateway} return
+    tcp dport {{ {_ports(DATABASE_PORTS)} }} jump counted
+    accept
   }}
   chain through_host {{
     type filter hook forward priority filter - 5; policy accept;
@@ -78,9 +91,8 @@ table inet {lot.table} {{
 """
 
 
-def opening(lot: Lot, port: int) -> str:
-    """Adds a port of the gateway to those that dynos may reach."""
-    return f"add element inet {lot.table} services {{ {port} }}\n"
+def _ports(ports: Sequence[int]) -> str:
+    return ", ".join(str(port) for port in ports)
 
 
 def granting(lot: Lot, grants: Sequence[tuple[str, int]]) -> str:

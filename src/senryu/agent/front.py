@@ -38,17 +38,21 @@ def hosts_lines(front: Front | None, gateway: str, values: Iterable[str]) -> str
     return "".join(f"{gateway}\t{name}\n" for name in names)
 
 
+def router_ports(front: Front | None, values: Iterable[str]) -> tuple[int, ...]:
+    """The router's ports for a dyno whose config vars (`values`) name a bucket, none for others. Pure."""
+    return front.ports if front is not None and any(buckets_in(values)) else ()
+
+
 def leading(lot: Lot, front: Front) -> str:
-    """nft commands that lead dynos from the gateway to the router; saying them again changes nothing. Pure."""
+    """nft commands that lead dynos with a grant from the gateway to the router; saying them again changes nothing. Pure."""
     ports = ", ".join(str(port) for port in front.ports)
     place = f"inet {lot.table} to_router"
-    lead = f'iifname "{lot.link_prefix}*" ip daddr {lot.gateway} tcp dport {{ {ports} }} dnat ip to {front.target}'
+    who = f'iifname "{lot.link_prefix}*" ip daddr {lot.gateway} ip saddr . tcp dport @grants tcp dport {{ {ports} }}'
     return "\n".join(
         (
             f"add chain {place} {{ type nat hook prerouting priority dstnat; policy accept; }}",
             f"flush chain {place}",
-            *([f"add rule {place} {lead}"] if front.target else []),
-            f"add element inet {lot.table} services {{ {ports} }}",
+            *([f"add rule {place} {who} dnat ip to {front.target}"] if front.target else []),
             "",
         )
     )

@@ -18,7 +18,7 @@ from senryu.core.errors import Invalid
 
 from . import bundle, cgroup, failure, mounts, network, record, shim, stack
 from .disk import Disks
-from .front import Front, hosts_lines
+from .front import Front, hosts_lines, router_ports
 from .home import Home
 from .lot import Lot
 
@@ -52,8 +52,9 @@ def _launched(order: DynoOrder, index: int, slug: Path | None, site: Site) -> re
     namespace = network.cable(lot, index)
     with ExitStack() as undo, ExitStack() as temporary:
         undo.callback(network.uncable, lot, index)
-        network.grant(lot, index, order.reaches)
-        undo.callback(network.revoke, lot, index, order.reaches)
+        reaches = (*order.reaches, *router_ports(site.front, order.env.values()))
+        network.grant(lot, index, reaches)
+        undo.callback(network.revoke, lot, index, reaches)
         undo.callback(discard, home, order.id)
         temporary.callback(lambda: os.close(namespace()))
         _make_directories(home, order.id)
@@ -66,7 +67,7 @@ def _launched(order: DynoOrder, index: int, slug: Path | None, site: Site) -> re
         if not order.stdin:
             shim.start(home, order.id)
         (directory / "config.json").unlink()  # it holds the environment
-        launched = _recorded(order, index, shim_pid, init_pid)
+        launched = _recorded(order, index, shim_pid, init_pid, reaches)
         record.write(directory, launched)
         undo.pop_all()
     return launched
@@ -204,7 +205,7 @@ def open_source(wanted: Mount, site: Site) -> tuple[int, bool]:
     raise Invalid(f"`{wanted.source}` cannot be mounted: it is not a plain directory below SENRYU_HOME.")
 
 
-def _recorded(order: DynoOrder, index: int, shim_pid: int, init_pid: int) -> record.Record:
+def _recorded(order: DynoOrder, index: int, shim_pid: int, init_pid: int, reaches: tuple[int, ...]) -> record.Record:
     return record.Record(
         id=order.id,
         app_id=order.app_id,
@@ -224,5 +225,5 @@ def _recorded(order: DynoOrder, index: int, shim_pid: int, init_pid: int) -> rec
         shim_birth=record.birth(shim_pid) or 0,
         init_pid=init_pid,
         init_birth=record.birth(init_pid) or 0,
-        reaches=order.reaches,
+        reaches=reaches,
     )

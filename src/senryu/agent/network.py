@@ -57,11 +57,6 @@ def prepare(lot: Lot) -> None:
     _nft(firewall.script(lot, resolvers()))
 
 
-def open_service(lot: Lot, port: int) -> None:
-    """Lets dynos reach a port of the gateway."""
-    _nft(firewall.opening(lot, port))
-
-
 def grant(lot: Lot, index: int, ports: Sequence[int]) -> None:
     """Lets one dyno reach ports of the gateway that others may not."""
     if ports:
@@ -75,7 +70,7 @@ def revoke(lot: Lot, index: int, ports: Sequence[int]) -> None:
 
 
 def lead_to_router(lot: Lot, front: Front) -> None:
-    """Lets dynos reach the router at the gateway, on its own ports. Idempotent."""
+    """Lets dynos with a grant reach the router at the gateway, on its own ports. Idempotent."""
     _nft(leading(lot, front))
 
 

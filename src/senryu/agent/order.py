@@ -7,8 +7,8 @@ import re
 
 from senryu.core.dyno import DynoKind, DynoOrder
 from senryu.core.errors import Invalid
-from senryu.core.key_value_store import PORTS
 from senryu.core.limits import GIB, MIB
+from senryu.core.reach import may_be_reached
 
 _SLUG = re.compile(r"[0-9a-f]{64}")
 _STACK = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
@@ -41,7 +41,7 @@ def check(order: DynoOrder) -> None:
     _require(len(order.mounts) <= _MOUNTS_MAX, "mounts")
     check_command(order.command, dict(order.env))
     _require(not order.mounts or order.kind is DynoKind.BUILD, "mounts")
-    _require(len(order.reaches) <= _PORTS_MAX and all(port in PORTS for port in order.reaches), "reaches")
+    _require(len(order.reaches) <= _PORTS_MAX and all(may_be_reached(port) for port in order.reaches), "reaches")
     for mount in order.mounts:
         _require(mount.source.startswith("/") and ".." not in mount.source.split("/"), "mounts")
         _require(is_mount_target(mount.target), "mounts")

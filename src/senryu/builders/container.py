@@ -190,6 +190,7 @@ class ContainerBuilder:
             cpu_shares=limits.BUILD_CPU_SHARES,
             pids=limits.BUILD_PIDS,
             disk_bytes=limits.BUILD_DISK_BYTES,
+            reaches=order.reaches,
             mounts=(
                 *self._shared,
                 Mount(str(run.work.inside), "/build"),

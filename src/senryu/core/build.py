@@ -45,7 +45,9 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class BuildOrder:
-    """Everything a builder needs. `buildpacks` empty: the built-in ones detect. `env` is the app's config vars (files in ENV_DIR)."""
+    """Everything a builder needs. `buildpacks` empty: the built-in ones detect. `env` is the app's config vars (files in ENV_DIR);
+    `reaches` the ports of data servers that it may reach.
+    """
 
     id: UUID
     app_id: UUID
@@ -54,6 +56,7 @@ class BuildOrder:
     buildpacks: tuple[Buildpack, ...]
     env: Mapping[str, str]
     stack: str
+    reaches: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,12 @@ class Databases(Protocol):
     async def end_hogs(self, ids: Mapping[UUID, Plan]) -> Mapping[UUID, int]:
         """Ends statements that run longer than their plan lets them and sessions with too many locks; gives how many of each database."""
 
+    async def room(self) -> int:
+        """How many connections the server has for all databases together."""
+
+    async def limit_connections(self, id: UUID, most: int) -> int:
+        """Lets a database hold so many from now on; the newest above that are ended, idle ones first. Gives how many."""
+
     async def reset(self, id: UUID, plan: Plan, extensions: Sequence[str]) -> None:
         """Takes all that is in it away, at once or not at all. Raises: Invalid for extensions that tenants may not have."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from .add_on import AddOn, Plan
@@ -93,19 +92,6 @@ class KeyValueStores(Protocol):
 
     async def restart(self, id: UUID) -> None:
         """Runs the server with the program that is installed now."""
-
-
-def ports_in(attached: Mapping[str, str]) -> tuple[int, ...]:
-    """The ports of stores among the config vars that an app has from its add-ons: those its dynos may reach."""
-    urls = [value for value in attached.values() if value.startswith("rediss://")]
-    return tuple(sorted({port for url in urls if (port := _port(url)) in PORTS}))
-
-
-def _port(url: str) -> int:
-    try:
-        return urlsplit(url).port or 0
-    except ValueError:
-        return 0
 
 
 def info_rows(add_on: AddOn, plan: Plan, state: Mapping[str, str]) -> list[tuple[str, list[str]]]:

@@ -25,6 +25,13 @@ SELECT d.datname AS name, pg_database_size(d.oid) AS bytes, d.datconnlimit AS mo
 FROM pg_database d WHERE d.datname = ANY ($1)
 """
 _END = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
+_ROOM = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+_SURPLUS = """
+SELECT count(pg_terminate_backend(pid)) FROM (
+    SELECT pid FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'
+    ORDER BY state = 'idle', backend_start OFFSET $2
+) surplus
+"""
 _HOGS = """
 SELECT CASE WHEN locks.held > $3 THEN pg_terminate_backend(a.pid) ELSE pg_cancel_backend(a.pid) END
 FROM pg_stat_activity a LEFT JOIN (SELECT pid, count(*) AS held FROM pg_locks GROUP BY pid) locks ON locks.pid = a.pid
@@ -103,6 +110,18 @@ class PostgresDatabases:
                 if rows:
                     ended[id] = len(rows)
         return ended
+
+    async def room(self) -> int:
+        """See Databases."""
+        async with connected(self._server) as (admin, _):
+            return int(await admin.fetchval(_ROOM))
+
+    async def limit_connections(self, id: UUID, most: int) -> int:
+        """See Databases."""
+        database, _role = names(id)
+        async with connected(self._server) as (admin, _):
+            await admin.execute(f"ALTER DATABASE {database} CONNECTION LIMIT {int(most)}")
+            return int(await admin.fetchval(_SURPLUS, database, most))
 
     async def reset(self, id: UUID, plan: Plan, extensions: Sequence[str]) -> None:
         """See Databases. One transaction: a crash leaves all or nothing."""
