@@ -141,6 +141,8 @@ def test_an_app_without_a_database_cannot_even_connect(make_app: NewApp) -> None
     assert _run(stranger, knock).strip() != "0"
     stranger.senryu("config:set", f"COPIED={url.geturl()}")  # as a Heroku user may
     assert _run(stranger, knock).strip() == "0"
+    ask = f'#!/bin/sh\necho "the build says $({_PSQL} $DATABASE_URL -XAtc "SELECT 6 * 7")"\n'
+    assert "the build says 42" in owner.deploy({"bin/post_compile": ask})  # as builds that migrate do
 
 
 def test_credentials_outlive_kills_of_the_server_and_the_platform(platform: Copy, make_app: NewApp) -> None:
