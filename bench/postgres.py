@@ -39,7 +39,8 @@ def _made(app: App) -> float:
     body = json.dumps({"plan": "heroku-postgresql:standard-0"})
     connection = http.client.HTTPConnection("127.0.0.1", app.copy.port, timeout=90)
     begun = time.monotonic()
-    connection.request("POST", f"/apps/{app.name}/addons", body, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+    headers = {"Host": "localhost", "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connection.request("POST", f"/apps/{app.name}/addons", body, headers)
     answer = connection.getresponse()
     answer.read()
     took = time.monotonic() - begun
@@ -66,7 +67,7 @@ async def _supplied(count: int) -> list[float]:
 
 def _until_served(app: App, begun: float) -> float:
     """Until a visitor is answered by a dyno that has DATABASE_URL."""
-    while "DATABASE_URL" not in app.visit("/").body.decode():
+    while "DATABASE_URL" not in app.visit("/").text:
         time.sleep(0.01)
     return time.monotonic() - begun
 
