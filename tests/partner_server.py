@@ -135,7 +135,7 @@ def manifest(port: int) -> dict[str, Any]:
         "id": "mailer",
         "name": "Mailer",
         "api": {
-            "config_vars": ["MAILER_URL"],
+            "config_vars": ["MAILER_URL", "MAILER_KEY"],
             "password": PASSWORD,
             "sso_salt": SALT,
             "regions": ["us"],

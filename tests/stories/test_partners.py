@@ -16,15 +16,17 @@ import pytest
 
 from house import House
 from partners import RunningPartner, running_partner
-from senryu.actions.partners import PartnerRecords, offer_partners
+from senryu.actions.partners import PartnerRecords, offer_partners, partner_configures, partner_failed, partner_provisioned
 from senryu.actions.provision import finish_add_ons
 from senryu.api.parts import releasing
 from senryu.core import limits
-from senryu.core.partner import Manifest
+from senryu.core.errors import Conflict
+from senryu.core.partner import Manifest, manifest_in
 from senryu.partner_caller import JudgedCaller
 from senryu.platform import Partners
 from senryu.providers.partner import PartnerSupplier
 from senryu.resolver import SystemResolver
+from senryu.store.add_ons import find_add_on
 
 
 @pytest.fixture
@@ -133,6 +135,29 @@ async def test_one_that_takes_longer_has_config_vars_once_its_partner_says_so(ho
     assert (await house.client.get(f"/addons/{other['id']}/config", headers=token)).status_code == 403
     assert (await house.client.get(f"{own}/config")).status_code == 403
     assert (await house.client.post(f"{own}/actions/deprovision", headers=token)).status_code == 409
+
+
+async def test_what_a_partner_asks_for_at_once_is_all_done_and_done_once(house: House, partner: RunningPartner) -> None:
+    await _registered(house, partner)
+    await house.create("hasty")
+    await house.deploy("hasty")
+    made = (await _made(house, "hasty", "later")).json()
+    platform, manifest = house.platform, manifest_in(partner.manifest)
+    async with platform.db.reading() as tx:
+        seen = await find_add_on(tx, UUID(made["id"]), vault=platform.vault)
+    assert seen is not None
+    parts = releasing(platform)
+    releases = len(await house.releases("hasty"))
+    await asyncio.gather(
+        partner_configures(seen, {"MAILER_URL": "https://mail.example"}, manifest=manifest, **parts),
+        partner_configures(seen, {"MAILER_KEY": "k"}, manifest=manifest, **parts),
+    )
+    await asyncio.gather(partner_provisioned(seen, **parts), partner_provisioned(seen, **parts))
+    assert await _config(house, "hasty") == {"MAILER_URL": "https://mail.example", "MAILER_KEY": "k"}
+    assert len(await house.releases("hasty")) == releases + 1
+    with pytest.raises(Conflict):
+        await partner_failed(seen, **parts)
+    assert await _config(house, "hasty") != {}
 
 
 async def test_one_that_its_partner_gives_up_or_forgets_goes(house: House, partner: RunningPartner) -> None:

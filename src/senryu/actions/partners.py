@@ -126,42 +126,46 @@ async def partner_configures(add_on: AddOn, given: object, *, manifest: Manifest
     Raises: Invalid for names that the manifest does not have, Conflict when the add-on is going.
     """
     config = config_in(given, manifest)
-    changed = await _changed(add_on, parts, config={**add_on.config, **config})
-    if changed.state is AddOnState.PROVISIONED and changed.config != add_on.config:
+    was, changed = await _changed(add_on.id, lambda now: replace(now, config={**now.config, **config}), **parts)
+    if changed.state is AddOnState.PROVISIONED and changed.config != was.config:
         await release_users(changed, "Update", **parts)
     return changed
 
 
 async def partner_provisioned(add_on: AddOn, **parts: Unpack[Releasing]) -> AddOn:
     """It is ready, as its partner says: apps are released with its config vars. Once is as good as twice. Raises: Conflict."""
-    if add_on.state is AddOnState.PROVISIONED:
-        return add_on
-    changed = await _changed(add_on, parts, state=AddOnState.PROVISIONED)
-    await release_users(changed, "Attach", **parts)
+    was, changed = await _changed(add_on.id, lambda now: replace(now, state=AddOnState.PROVISIONED), **parts)
+    if was.state is not AddOnState.PROVISIONED:
+        await release_users(changed, "Attach", **parts)
     return changed
 
 
 async def partner_failed(add_on: AddOn, **parts: Unpack[Releasing]) -> None:
     """Its partner could not make it, and has nothing of it: it goes without being asked for. Raises: Conflict for one that was made."""
-    if add_on.state is not AddOnState.PROVISIONING:
-        raise Conflict(f"{add_on.name} is {add_on.state.value}; only one that is being made may be given up by its partner.")
     async with parts["db"].transaction() as tx:
-        app = await find_app(tx, add_on.app_id)
-        await delete_attachments(tx, add_on_id=add_on.id)
-        await delete_add_on(tx, add_on.id)
+        now = await find_add_on(tx, add_on.id, vault=parts["vault"])
+        if now is None:
+            return
+        if now.state is not AddOnState.PROVISIONING:
+            raise Conflict(f"{now.name} is {now.state.value}; only one that is being made may be given up by its partner.")
+        app = await find_app(tx, now.app_id)
+        await delete_attachments(tx, add_on_id=now.id)
+        await delete_add_on(tx, now.id)
         if app is not None:
-            gone = replace(add_on, state=AddOnState.DEPROVISIONED, updated_at=parts["clock"].now())
+            gone = replace(now, state=AddOnState.DEPROVISIONED, updated_at=parts["clock"].now())
             await note(tx, app, gone, "destroy", now=gone.updated_at)
 
 
-async def _changed(add_on: AddOn, parts: Releasing, **changes: Any) -> AddOn:
+async def _changed(id: UUID, change: Callable[[AddOn], AddOn], **parts: Unpack[Releasing]) -> tuple[AddOn, AddOn]:
+    """As it was and is. What was read before the transaction may be old: a partner asks for several things at once."""
     async with parts["db"].transaction() as tx:
-        now = await find_add_on(tx, add_on.id, vault=parts["vault"])
-        if now is None or now.state not in (AddOnState.PROVISIONING, AddOnState.PROVISIONED):
+        was = await find_add_on(tx, id, vault=parts["vault"])
+        if was is None or was.state not in (AddOnState.PROVISIONING, AddOnState.PROVISIONED):
             raise Conflict("This add-on is going; leave it.")
-        changed = replace(now, **changes, updated_at=parts["clock"].now())
-        await update_add_on(tx, changed, vault=parts["vault"])
-        app = await find_app(tx, add_on.app_id)
-        if app is not None:
-            await note(tx, app, changed, "update", now=changed.updated_at, was=now)
-    return changed
+        changed = change(was)
+        if changed != was:
+            changed = replace(changed, updated_at=parts["clock"].now())
+            await update_add_on(tx, changed, vault=parts["vault"])
+            if (app := await find_app(tx, was.app_id)) is not None:
+                await note(tx, app, changed, "update", now=changed.updated_at, was=was)
+    return was, changed
