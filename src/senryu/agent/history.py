@@ -22,7 +22,7 @@ from uuid import UUID
 
 from senryu.core.errors import Invalid, Unavailable
 
-from . import postgres
+from . import foreign, postgres
 from .wire import ready
 
 _TOOL = "/usr/bin/pgbackrest"
@@ -85,7 +85,7 @@ class History:
         kind = "full" if self._full_is_due() else "incr"
         await self._pgbackrest(f"--type={kind}", "backup")
         if kind == "full":
-            (self._place.root / "history" / "full").touch()
+            foreign.fresh(self._full).close()
 
     async def rewind(self, id: UUID, at: datetime, database: str) -> str:
         """Starts the server of a moment; gives the directory of its socket. Raises: Invalid when there is no such moment, Unavailable."""
@@ -122,15 +122,7 @@ class History:
 
     async def used_bytes(self) -> int:
         """What the history takes on disk."""
-        return await asyncio.to_thread(self._measured)
-
-    def _measured(self) -> int:
-        total = 0
-        for folder, _, files in os.walk(self._place.root / "history"):
-            for name in files:
-                with contextlib.suppress(OSError):
-                    total += os.lstat(os.path.join(folder, name)).st_size
-        return total
+        return await asyncio.to_thread(foreign.used_bytes, self._place.root / "history")
 
     def forget_all(self) -> None:
         """Servers of moments that an earlier agent left. Blocks."""
@@ -149,41 +141,39 @@ class History:
         if (self._place.root / "history").exists():
             postgres.archive(self._place, "/bin/true")
             shutil.rmtree(self._place.root / "history", ignore_errors=True)
+        self._full.unlink(missing_ok=True)
+
+    @property
+    def _full(self) -> Path:
+        """As old as the last full base backup. Not in the history itself, which is the server's own."""
+        return self._place.root / "full-backup"
 
     def _full_is_due(self) -> bool:
-        mark = self._place.root / "history" / "full"
-        return not mark.exists() or time.time() - mark.stat().st_mtime > _FULL_EVERY_S
+        return not self._full.exists() or time.time() - self._full.stat().st_mtime > _FULL_EVERY_S
 
     def _configure(self, days: int) -> None:
         if not os.access(_TOOL, os.X_OK):
             raise Unavailable("pgBackRest is not on this machine: install Debian's package `pgbackrest`, or run ./quickstart again.")
-        owner = postgres.owner_of(self._place)
-        uid, gid = int(str(owner["user"])), int(str(owner["group"]))
+        postgres.prepare_folders(self._place)
+        uid, gid = postgres.ids_of(self._place)
         for name in ("history", "lock", "spool"):
-            folder = self._place.root / name
-            folder.mkdir(mode=0o700, exist_ok=True)
-            os.chown(folder, uid, gid)
-        fresh = self._place.root / "pgbackrest.conf.new"
-        fresh.write_text(settings_text(self._place, days))
-        os.chown(fresh, uid, gid)
-        fresh.chmod(0o600)
-        fresh.replace(self._place.root / "pgbackrest.conf")
+            foreign.hand(self._place.root / name, uid, gid, 0o700)
+        foreign.write(self._place.root, "pgbackrest.conf", settings_text(self._place, days), group=gid, mode=0o640)
 
     def _make_room(self, place: postgres.Place) -> None:
-        owner = postgres.owner_of(place)
-        uid, gid = int(str(owner["user"])), int(str(owner["group"]))
-        for folder, mode, group in ((place.root, 0o711, gid), (place.sockets, 0o750, postgres.group_of(place)), (place.data, 0o700, gid)):
-            folder.mkdir(parents=True, exist_ok=True)
-            os.chown(folder, uid, group)
-            folder.chmod(mode)
+        postgres.prepare_folders(self._place)
+        uid, gid = postgres.ids_of(place)
+        foreign.top(place.root)
+        foreign.hand(place.sockets, uid, postgres.group_of(place), 0o750)
+        foreign.hand(place.data, uid, gid, 0o700)
 
     async def _pgbackrest(self, *arguments: str) -> None:
         command = [_TOOL, f"--config={self._place.root}/pgbackrest.conf", f"--stanza={_STANZA}", *arguments]
-        await _ran(command, postgres.owner_of(self._place), self._place.root / "log" / "pgbackrest.log")
+        await _ran(command, postgres.owner_of(self._place), self._place.root / "pgbackrest.log")
 
     async def _started(self, place: postgres.Place) -> None:
-        log = place.root / "log"
-        with log.open("wb") as said:
+        log = place.root / "said.log"
+        with foreign.fresh(log) as said:
             settings = {
                 "listen_addresses": "",
                 "unix_socket_directories": str(place.sockets),
@@ -209,35 +199,33 @@ class History:
 
 def _is_promoted(place: postgres.Place) -> bool:
     """Whether the log was replayed up to the moment, and the server takes connections of its own."""
-    with contextlib.suppress(OSError, IndexError):
-        lines = (place.data / "postmaster.pid").read_text().splitlines()
-        return lines[7].strip() == "ready" and not (place.data / "recovery.signal").exists()
-    return False
+    lines = (foreign.read(place.data, "postmaster.pid") or "").splitlines()
+    return len(lines) > 7 and lines[7].strip() == "ready" and not os.path.lexists(place.data / "recovery.signal")
 
 
 def _last_words(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if "FATAL" in line or "ERROR" in line]
+    lines = [line for line in foreign.said(log) if "FATAL" in line or "ERROR" in line]
     return (lines or ["it says nothing"])[-1].partition("FATAL:")[2].strip()[:200] or "it says nothing"
 
 
 def _remove(place: postgres.Place) -> None:
     if not place.root.exists():
         return
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pid = int((place.data / "postmaster.pid").read_text().splitlines()[0])
-        if os.fsencode(place.data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+    pid = postgres.pid_of(place)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT)
-            deadline = time.monotonic() + _STOP_TIMEOUT_S
-            while Path(f"/proc/{pid}/stat").exists() and time.monotonic() < deadline:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
-                time.sleep(0.05)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while Path(f"/proc/{pid}/stat").exists() and time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.05)
     shutil.rmtree(place.root, ignore_errors=True)
 
 
 async def _ran(command: list[str], owner: dict[str, object], log: Path) -> None:
     """Runs a command to its end. Raises: Unavailable with its last words."""
-    with log.open("wb") as said:
+    with foreign.fresh(log) as said:
         started = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, cwd="/", start_new_session=True,
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, **owner,  # type: ignore[call-overload]
@@ -254,5 +242,5 @@ async def _ran(command: list[str], owner: dict[str, object], log: Path) -> None:
             started.kill()
         started.wait()
     if started.returncode != 0:
-        said_last = [line for line in log.read_text(errors="replace").splitlines() if "ERROR" in line or "FATAL" in line]
+        said_last = [line for line in foreign.said(log) if "ERROR" in line or "FATAL" in line]
         raise Unavailable(f"The history of the databases failed: {(said_last or ['pgBackRest says nothing'])[0][-300:]}")

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from senryu.core.errors import Invalid, Unavailable
 
+from . import foreign
+
 # Overlay and nft options are joined by commas and colons; unix(7) paths end at 108 bytes.
 _PLAIN = re.compile(r"/[A-Za-z0-9._/@+-]{0,80}")
 
@@ -105,6 +107,7 @@ def prepare(home: Home) -> None:
             raise Invalid(f"`{directory}` is a symlink; the agent keeps its things in real directories only.")
         os.chown(directory, 0, group)
         os.chmod(directory, mode)
+    foreign.top(home.root / "data")
 
 
 def only_agent(home: Home) -> int:

@@ -26,7 +26,7 @@ from senryu.core.data_server import DataServer
 from senryu.core.errors import Unavailable
 from senryu.core.object_store import BucketOrder, BucketUse
 
-from . import object_shell
+from . import foreign, object_shell
 from .front import Front
 
 USER = "senryu-objects"
@@ -171,32 +171,21 @@ def _prepare(place: Place) -> None:
         raise Unavailable(f"SeaweedFS is not installed at {place.program}; run ./quickstart again, which installs it.")
     uid, gid = _owner(place)
     group = pwd.getpwnam(place.platform_user).pw_gid
-    place.root.mkdir(parents=True, exist_ok=True)
-    place.root.chmod(0o711)
-    for name, mode, its_group in (*((name, 0o700, gid) for name in ("data", "tmp", "log", "conf")), ("socket", 0o710, group)):
-        folder = place.root / name
-        folder.mkdir(exist_ok=True)
-        os.chown(folder, uid, its_group)
-        folder.chmod(mode)
+    foreign.top(place.root)
+    for name, mode, its_group in (*((name, 0o700, gid) for name in ("data", "tmp", "log")), ("socket", 0o710, group)):
+        foreign.hand(place.root / name, uid, its_group, mode)
+    conf = place.root / "conf"
+    foreign.hand(conf, 0, gid, 0o750)
     (place.root / "weed").touch(mode=0o755)
     for name, text in _FILES.items():
-        _write(place.root / "conf" / name, text, uid, gid)
+        foreign.write(conf, name, text, group=gid, mode=0o640)
     # Somebody has to be known to the server, or it lets anybody do anything; nobody uses this key.
     admin = {"accessKey": secrets.token_hex(10), "secretKey": secrets.token_hex(20)}
     identity = {"name": object_shell.NOBODY, "credentials": [admin], "actions": ["Admin"]}
-    _write(place.root / "conf" / "s3.json", json.dumps({"identities": [identity]}), uid, gid)
+    foreign.write(conf, "s3.json", json.dumps({"identities": [identity]}), group=gid, mode=0o640)
     for leftover in (place.root / "tmp").iterdir():
         if leftover.is_socket():
             leftover.unlink()
-
-
-def _write(path: Path, text: str, uid: int, gid: int) -> None:
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
-        file.write(text)
-    os.chown(new, uid, gid)
-    new.replace(path)
 
 
 def _start(place: Place) -> subprocess.Popen[bytes]:
@@ -204,7 +193,7 @@ def _start(place: Place) -> subprocess.Popen[bytes]:
     uid, gid = _owner(place)
     apart = ("unshare", "--net", "--mount", "--propagation", "private", "--")
     shut_in = ("/bin/sh", "-c", _SHUT_IN, "sh", str(place.program), str(place.root), f"{uid}:{gid}")
-    with (place.root / "log" / "start.log").open("wb") as log:
+    with foreign.fresh(place.root / "start.log") as log:
         process = subprocess.Popen(
             [*apart, *shut_in, *arguments(place.front.objects_host)],
             stdin=subprocess.DEVNULL,
@@ -247,21 +236,24 @@ def _is_same(program: Path, installed: Path) -> bool:
 def _await_answer(place: Place, started: subprocess.Popen[bytes] | None) -> None:
     """Until S3 answers. The socket is then the router's to connect to."""
     deadline = time.monotonic() + _START_TIMEOUT_S
-    while not _answers(place.socket):
+    while not _is_open(place.socket):
         if time.monotonic() > deadline or (started is not None and started.poll() is not None):
-            said = (place.root / "log" / "start.log").read_text(errors="replace").strip().splitlines()
-            raise Unavailable(f"The S3 server does not start ({(said or ['it says nothing'])[-1][:200]}); see {place.root}/log.")
+            last = (foreign.said(place.root / "start.log") or ["it says nothing"])[-1]
+            raise Unavailable(f"The S3 server does not start ({last[:200]}); see start.log and log/ in {place.root}.")
         time.sleep(0.05)
-    place.socket.chmod(0o666)  # the directory is for the platform's group only
 
 
-def _answers(path: Path) -> bool:
+def _is_open(path: Path) -> bool:
+    """Whether S3 answers; its socket is then for everybody who may come to its directory: the platform's group."""
     try:
-        with socket.socket(socket.AF_UNIX) as connection:
+        with foreign.held_socket(path) as held, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_ANSWER_TIMEOUT_S)
-            connection.connect(str(path))
+            connection.connect(str(held))
             connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return connection.recv(64).split(b" ")[1:2] == [b"200"]
+            if connection.recv(64).split(b" ")[1:2] != [b"200"]:
+                return False
+            held.chmod(0o666)
+            return True
     except OSError:
         return False
 
@@ -269,5 +261,6 @@ def _answers(path: Path) -> bool:
 def _state(place: Place) -> tuple[object, float]:
     """What tells that objects came or went, and when the last did."""
     indexes = [entry for entry in os.scandir(place.root / "data") if entry.name.endswith(".idx")]
-    files = [(entry.name, entry.stat().st_size, entry.stat().st_mtime) for entry in indexes]
+    found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in indexes]
+    files = [(name, its.st_size, its.st_mtime) for name, its in found]
     return frozenset(files), max((mtime for _, _, mtime in files), default=0.0)

@@ -23,6 +23,8 @@ from senryu.core.data_server import DataServer
 from senryu.core.errors import Unavailable
 from senryu.core.reach import DATABASE_PORT
 
+from . import foreign
+
 USER = "senryu-data"
 ADMIN = "senryu_admin"
 SLOT = "senryu_standby"
@@ -129,17 +131,11 @@ def ident_text(place: Place) -> str:
 
 def archive(place: Place, command: str) -> None:
     """Has each finished piece of the write-ahead log taken by `command` from now on. Blocks."""
-    path = place.data / "archive.conf"
     text = f"archive_timeout = {_ARCHIVE_S}\narchive_command = '{command}'\n"
-    if path.exists() and path.read_text() == text:
+    if foreign.read(place.data, "archive.conf") == text:
         return
-    owner = owner_of(place)
-    fresh = place.data / "archive.conf.new"
-    fresh.write_text(text)
-    os.chown(fresh, int(str(owner["user"])), int(str(owner["group"])))
-    fresh.chmod(0o600)
-    fresh.replace(path)
-    pid = _pid(place)
+    foreign.write(place.data, "archive.conf", text)
+    pid = pid_of(place)
     if pid is not None:
         os.kill(pid, signal.SIGHUP)
 
@@ -148,6 +144,7 @@ def run(place: Place) -> None:
     """Sees to it that the server runs and takes connections. Blocks. Raises: Unavailable with what the owner has to do."""
     programs = programs_of(place)
     started = None
+    prepare_folders(place)
     if is_running(place):
         _reload(place)
     else:
@@ -160,22 +157,21 @@ def run(place: Place) -> None:
 def stop(place: Place) -> None:
     """Ends it as for a machine that is switched off: connections are cut, what was committed is kept. Blocks."""
     for number in (signal.SIGINT, signal.SIGQUIT):
-        pid = _pid(place)
+        pid = pid_of(place)
         if pid is None:
             return
         os.kill(pid, number)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while _pid(place) == pid and time.monotonic() < deadline:
+        while pid_of(place) == pid and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
 def programs_of(place: Place) -> Path:
     """PostgreSQL's programs of the version that the cluster is of, the newest for a new one. Raises: Unavailable."""
-    version = place.data / "PG_VERSION"
+    version = foreign.read(place.data, "PG_VERSION")
     found = sorted((path for path in _PROGRAMS.glob("*/bin") if (path / "postgres").exists()), key=lambda path: int(path.parent.name))
-    if version.exists():
-        wanted = version.read_text().strip()
-        found = [path for path in found if path.parent.name == wanted]
+    if version is not None:
+        found = [path for path in found if path.parent.name == version.strip()]
     if not found:
         raise Unavailable("PostgreSQL's server is not on this machine: install Debian's package `postgresql`, or run ./quickstart again.")
     return found[-1]
@@ -195,81 +191,94 @@ def owner_of(place: Place) -> dict[str, object]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "umask": 0o077}
 
 
-def prepare_folders(place: Place) -> None:
-    """Those that the server needs around its cluster. Raises: Unavailable."""
+def ids_of(place: Place) -> tuple[int, int]:
+    """The user and the group of the server. Raises: Unavailable when there are none."""
     owner = owner_of(place)
-    uid, gid = int(str(owner["user"])), int(str(owner["group"]))
-    for folder, mode, group in ((place.root, 0o711, gid), (place.sockets, 0o750, group_of(place)), (place.root / "log", 0o700, gid)):
-        folder.mkdir(parents=True, exist_ok=True)
-        os.chown(folder, uid, group)
-        folder.chmod(mode)
+    return int(str(owner["user"])), int(str(owner["group"]))
+
+
+def prepare_folders(place: Place) -> None:
+    """Those that the server needs around its cluster; what is above them is root's. Raises: Unavailable."""
+    uid, gid = ids_of(place)
+    foreign.top(place.root)
+    foreign.hand(place.sockets, uid, group_of(place), 0o750)
+    foreign.hand(place.root / "log", uid, gid, 0o700)
+
+
+def emptied(place: Place) -> Path:
+    """An empty directory of the server's, where its cluster is made."""
+    growing = place.root / "cluster.growing"
+    if growing.is_symlink():
+        growing.unlink()
+    shutil.rmtree(growing, ignore_errors=True)
+    foreign.hand(growing, *ids_of(place), 0o700)
+    return growing
 
 
 def _prepare(place: Place, programs: Path) -> None:
-    prepare_folders(place)
-    owner = owner_of(place)
-    uid, gid = int(str(owner["user"])), int(str(owner["group"]))
     if place.data.exists():
-        _configure(place.data, place, uid, gid)
+        _configure(place.data, place)
         return
-    growing = place.root / "cluster.growing"
-    shutil.rmtree(growing, ignore_errors=True)
+    owner, growing = owner_of(place), emptied(place)
     _do(programs / "initdb", "-D", growing, "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions", **owner)
-    with (growing / "postgresql.conf").open("a") as file:
-        file.write("include 'senryu.conf'\n")
+    foreign.write(growing, "postgresql.conf", (foreign.read(growing, "postgresql.conf") or "") + "include 'senryu.conf'\n")
     _do(*_CERTIFICATE, "-keyout", growing / "server.key", "-out", growing / "server.crt", **owner)
-    _configure(growing, place, uid, gid)
+    _configure(growing, place)
     growing.rename(place.data)
 
 
-def _configure(cluster: Path, place: Place, uid: int, gid: int) -> bool:
+def _configure(cluster: Path, place: Place) -> bool:
     """Whether something of it is new."""
     is_new = False
-    if place.leader is not None and not (cluster / "standby.signal").exists():
-        (cluster / "standby.signal").touch(mode=0o600)
-        os.chown(cluster / "standby.signal", uid, gid)
+    if place.leader is not None and foreign.read(cluster, "standby.signal") is None:
+        foreign.write(cluster, "standby.signal", "")
     for name, text in (("senryu.conf", settings_text(place)), ("pg_hba.conf", access_text(place)), ("pg_ident.conf", ident_text(place))):
-        path = cluster / f"{name}.new"
-        if (cluster / name).exists() and (cluster / name).read_text() == text:
-            continue
-        path.write_text(text)
-        os.chown(path, uid, gid)
-        path.chmod(0o600)
-        path.replace(cluster / name)
-        is_new = True
+        if foreign.read(cluster, name) != text:
+            foreign.write(cluster, name, text)
+            is_new = True
     return is_new
 
 
 def _reload(place: Place) -> None:
     """Has a server that an earlier version of the agent started take over what can be without a restart."""
-    owner, pid = owner_of(place), _pid(place)
-    if _configure(place.data, place, int(str(owner["user"])), int(str(owner["group"]))) and pid is not None:
+    pid = pid_of(place)
+    if _configure(place.data, place) and pid is not None:
         os.kill(pid, signal.SIGHUP)
 
 
-def _pid(place: Place) -> int | None:
+def pid_of(place: Place) -> int | None:
     """The server's process, None when it does not run (whatever an old file says)."""
+    pid = _noted_pid(place)
+    with contextlib.suppress(OSError):
+        if pid is not None and os.fsencode(place.data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            return pid
+    return None
+
+
+def _noted_pid(place: Place) -> int | None:
+    """The process that the server's file names: one of the user the cluster belongs to, which may have ended but not been waited for."""
     try:
-        pid = int((place.data / "postmaster.pid").read_text().splitlines()[0])
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        pid = int((foreign.read(place.data, "postmaster.pid") or "").splitlines()[0])
+        return pid if os.stat(f"/proc/{pid}").st_uid == os.lstat(place.data).st_uid else None
     except (OSError, ValueError, IndexError):
         return None
-    return pid if os.fsencode(place.data) in words else None
 
 
 def _reap(place: Place) -> None:
     """A child of ours that was killed but not waited for counts as a running server to the next one."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        os.waitpid(int((place.data / "postmaster.pid").read_text().splitlines()[0]), os.WNOHANG)
+    pid = _noted_pid(place)
+    with contextlib.suppress(OSError):
+        if pid is not None:
+            os.waitpid(pid, os.WNOHANG)
 
 
 def is_running(place: Place) -> bool:
     """Whether the server's process is there."""
-    return _pid(place) is not None
+    return pid_of(place) is not None
 
 
 def _start(place: Place, programs: Path) -> subprocess.Popen[bytes]:
-    with (place.root / "log" / "start.log").open("wb") as log:
+    with foreign.fresh(place.root / "start.log") as log:
         process: subprocess.Popen[bytes] = subprocess.Popen(
             ["/usr/bin/prlimit", f"--data={_SESSION_MAX_BYTES}", "--core=0", str(programs / "postgres"), "-D", str(place.data)],
             stdin=subprocess.DEVNULL,
@@ -286,16 +295,16 @@ def _start(place: Place, programs: Path) -> subprocess.Popen[bytes]:
 def _await_answer(place: Place, programs: Path, started: subprocess.Popen[bytes] | None) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     question = [str(programs / "pg_isready"), "-q", "-h", str(place.sockets), "-p", str(place.port)]
-    while not _says_yes(question):
+    while not _says_yes(question, owner_of(place)):
         if time.monotonic() > deadline or (started is not None and started.poll() is not None):
-            said = (place.root / "log" / "start.log").read_text(errors="replace").strip().splitlines()
-            raise Unavailable(f"PostgreSQL's server does not start ({(said or ['it says nothing'])[-1][:200]}); see {place.root}/log.")
+            last = (foreign.said(place.root / "start.log") or ["it says nothing"])[-1]
+            raise Unavailable(f"PostgreSQL's server does not start ({last[:200]}); see start.log and log/ in {place.root}.")
         time.sleep(0.05)
 
 
-def _says_yes(question: list[str]) -> bool:
+def _says_yes(question: list[str], owner: dict[str, object]) -> bool:
     with contextlib.suppress(subprocess.TimeoutExpired):
-        return subprocess.run(question, timeout=_QUESTION_TIMEOUT_S, check=False).returncode == 0
+        return subprocess.run(question, timeout=_QUESTION_TIMEOUT_S, check=False, cwd="/", **owner).returncode == 0  # type: ignore[call-overload, no-any-return]
     return False
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from senryu.core.data_server import DataServer
 from senryu.core.errors import Unavailable
 
-from . import postgres, record
+from . import foreign, postgres, record
 
 _LOOK_S = 30.0  # how long the slot is believed to be there
 _STARTS_MAX = 5  # of one copy, before it is made anew
@@ -79,7 +79,7 @@ class Program:
 
     def used_bytes(self) -> int:
         """What it takes on disk."""
-        return _used_bytes(self._place.root)
+        return foreign.used_bytes(self._place.root)
 
     def _server(self, *, is_ready: bool) -> DataServer:
         return DataServer(self._place.address, self.port, str(self._place.sockets), is_ready)
@@ -98,25 +98,25 @@ class Program:
             return False
         self._copying = None
         if status != 0:
-            said = (self._place.root / "log" / "copy.log").read_text(errors="replace").strip().splitlines()
-            raise Unavailable(f"The copy of the databases' server could not be made: {(said or ['pg_basebackup says nothing'])[-1][-200:]}")
-        (self._growing / "archive.conf").unlink(missing_ok=True)
+            last = (foreign.said(self._place.root / "copy.log") or ["pg_basebackup says nothing"])[-1]
+            raise Unavailable(f"The copy of the databases' server could not be made: {last[-200:]}")
+        foreign.remove(self._growing, "archive.conf")
         self._growing.rename(self._place.data)
         return True
 
     def _begin(self) -> None:
         self._end_copying()  # one that an earlier agent began: whether it ended well nobody knows
-        needed = _used_bytes(self._leader.data) + _SPARE_BYTES
+        needed = foreign.used_bytes(self._leader.data) + _SPARE_BYTES
         if shutil.disk_usage(self._leader.root).free < needed:
             raise Unavailable(f"A copy of the databases' server needs {needed >> 20} MB on a disk that has less; ask its owner.")
         postgres.prepare_folders(self._place)
-        shutil.rmtree(self._growing, ignore_errors=True)
+        growing = postgres.emptied(self._place)
         self._drop_slot()
         self._asked(_MADE)
-        words = ["pg_basebackup", "-D", self._growing, "-h", self._leader.sockets, "-p", self._leader.port, "-U", postgres.ADMIN]
+        words = ["pg_basebackup", "-D", growing, "-h", self._leader.sockets, "-p", self._leader.port, "-U", postgres.ADMIN]
         words += ["-X", "stream", "-S", postgres.SLOT, "--checkpoint=fast", "--no-password"]
         program = postgres.programs_of(self._leader) / "pg_basebackup"
-        with (self._place.root / "log" / "copy.log").open("wb") as log:
+        with foreign.fresh(self._place.root / "copy.log") as log:
             process = subprocess.Popen(
                 [str(program), *(str(word) for word in words[1:])],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
@@ -170,12 +170,3 @@ class Program:
         if done.returncode != 0:
             raise Unavailable(f"PostgreSQL's server does not let itself be followed: {done.stderr.strip()[-200:]}")
         return str(done.stdout).strip()
-
-
-def _used_bytes(root: Path) -> int:
-    total = 0
-    for folder, _, files in os.walk(root):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-    return total
