@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from senryu.agent import foreign, objects, postgres, standby
+from senryu.agent import archive_programs, foreign, objects, postgres, redis, stack, standby
 from senryu.agent.front import Front
 from senryu.agent.history import History
-from senryu.core.errors import Unavailable
+from senryu.agent.home import Home
+from senryu.agent.slugs import Slugs
+from senryu.core.errors import Invalid, Unavailable
 from system.rig import free_ports
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the directories have different owners")
@@ -327,3 +329,36 @@ def test_an_object_server_that_ends_has_nothing_overwritten_or_repeated(ground: 
     assert ground.is_untouched()
     assert ground.as_owner("touch", conf / "mine") != 0
     assert ground.as_owner("cat", conf / "s3.json", conf / "filer.toml") == 0, "the server has to read them"
+
+
+def test_a_program_is_shown_no_file_that_took_the_sockets_place(ground: Ground) -> None:
+    path = ground.theirs / ".s.PGSQL.5432"
+    ground.plant(path)
+    with pytest.raises(Unavailable, match="does not run"):
+        archive_programs._check_socket(path)
+
+
+def test_a_store_is_handed_over_without_what_belongs_to_others(ground: Ground) -> None:
+    assert ground.as_owner("mkdir", ground.theirs / "appendonly") == 0
+    assert ground.as_owner("touch", ground.theirs / "appendonly" / "its") == 0
+    os.link(ground.victim(), ground.theirs / "appendonly" / "shadow")
+    redis._hand_over(ground.theirs, 54321)
+    assert (ground.theirs / "appendonly" / "its").stat().st_uid == 54321
+    assert ground.is_untouched()
+
+
+def test_users_of_a_stack_are_not_read_through_a_link_above_them(ground: Ground) -> None:
+    (ground.theirs / "etc").symlink_to("/etc")
+    assert stack._text(ground.theirs, "etc/passwd") == ""
+    (ground.root / "etc").mkdir()
+    (ground.root / "etc" / "passwd").write_text("app:x:1:1::/:/bin/sh\n")
+    assert stack._text(ground.root, "etc/passwd") == "app:x:1:1::/:/bin/sh\n"
+
+
+def test_a_pipe_in_a_slugs_place_is_not_waited_for(ground: Ground) -> None:
+    home = Home(ground.root, ground.uid, ground.gid)
+    home.slugs.mkdir(parents=True)
+    (ground.root / "blobs" / "slugs").mkdir(parents=True)
+    os.mkfifo(ground.root / "blobs" / "slugs" / f"{'a' * 64}.tgz")
+    with pytest.raises(Invalid, match="missing"):
+        Slugs(home, ground.uid).unpacked("a" * 64)

@@ -20,7 +20,7 @@ from senryu.core.archive import DatabaseAddress
 from senryu.core.errors import Invalid, Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
-from . import protocol
+from . import foreign, protocol
 from .wire import Channel, ready
 
 _PROGRAMS = Path("/usr/lib/postgresql")
@@ -119,6 +119,8 @@ def _start(request: protocol.RunArchiveProgram, sockets: Path, uid: int) -> tupl
     to = _checked(request.database) if request.database else None
     if to is None and request.program != "entries":
         raise Invalid("This needs a database.")
+    if to is not None and not to.host:
+        _check_socket(sockets / f".s.PGSQL.{to.port}")
     command = _program(request)
     with contextlib.ExitStack() as inner, contextlib.ExitStack() as outer:
         ends = [os.pipe() for _ in range(3)]
@@ -141,6 +143,15 @@ def _start(request: protocol.RunArchiveProgram, sockets: Path, uid: int) -> tupl
         )
         outer.pop_all()
     return started, mine
+
+
+def _check_socket(path: Path) -> None:
+    """bwrap follows a link, and would show the program whatever it leads to."""
+    try:
+        with foreign.held_socket(path):
+            pass
+    except OSError:
+        raise Unavailable("The server of that database does not run; try again in a minute.") from None
 
 
 def _file_of(text: str, stack: contextlib.ExitStack) -> int:

@@ -27,7 +27,7 @@ from senryu.core.errors import Unavailable
 from senryu.core.key_value_store import PORTS, SPARE_CONNECTIONS, StoreOrder, StoreServer
 from senryu.core.limits import MIB
 
-from . import cgroup, record
+from . import cgroup, foreign, record
 from .lot import DYNOS_MAX, Lot
 
 _PROGRAMS = ("redis-server", "valkey-server")
@@ -222,9 +222,10 @@ class Program:
             time.sleep(0.01)
 
     def _answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as asking:
+        path = self._root / "run" / "s"
+        with contextlib.suppress(OSError), foreign.held_socket(path) as held, socket.socket(socket.AF_UNIX) as asking:
             asking.settimeout(_QUESTION_TIMEOUT_S)
-            asking.connect(str(self._root / "run" / "s"))
+            asking.connect(str(held))
             asking.sendall(b"PING\r\n")
             return asking.recv(16)[:1] in (b"-", b"+")  # it knows nobody yet
         return False
@@ -251,12 +252,14 @@ def _version(program: Path) -> str:
 
 
 def _hand_over(folder: Path, uid: int) -> None:
-    """To the user id it has now: another lot has others. Links are not followed, and nothing of the server's runs then."""
-    if folder.stat().st_uid == uid:
+    """What is in it, to the user id it has now: another lot has others. Links are not followed, and what is of others stays theirs."""
+    former = folder.stat().st_uid
+    if former == uid:
         return
-    for place, folders, files in os.walk(folder):
+    for _, folders, files, inside in os.fwalk(folder):
         for name in (*folders, *files):
-            os.chown(os.path.join(place, name), uid, uid, follow_symlinks=False)
+            if os.stat(name, dir_fd=inside, follow_symlinks=False).st_uid == former:
+                os.chown(name, uid, uid, dir_fd=inside, follow_symlinks=False)
 
 
 def _do(*command: object) -> None:

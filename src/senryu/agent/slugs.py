@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import threading
 from collections import defaultdict
@@ -111,9 +112,12 @@ class Slugs:
     def _open(self, slug: str) -> int:
         for suffix in _SUFFIXES:
             try:
-                return mounts.open_beneath(self._home.root, f"blobs/slugs/{slug}{suffix}", os.O_RDONLY)
+                archive = mounts.open_beneath(self._home.root, f"blobs/slugs/{slug}{suffix}", os.O_RDONLY | os.O_NONBLOCK)
             except OSError:
                 continue
+            if stat.S_ISREG(os.fstat(archive).st_mode):  # senryud writes there; a pipe would be waited for
+                return archive
+            os.close(archive)
         raise Invalid(f"The slug {slug[:12]} is missing on this machine; build the app again.")
 
 

@@ -6,6 +6,7 @@ The `host` stack is this machine's /usr and nothing else of it; imported stacks 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from pathlib import Path
 from senryu.core.dyno import BASE_ENV, DynoKind, DynoOrder
 from senryu.core.errors import Invalid, Unavailable
 
-from . import bundle
+from . import bundle, mounts
 from .home import Home
 
 HOST = "host"
+_TEXT_MAX_BYTES = 1 << 20
 _INITS = ("/usr/bin/tini-static", "/usr/bin/catatonit", "/usr/bin/tini")
 _DIRECTORIES = (
     "usr",
@@ -101,7 +103,7 @@ def prepare_root(order: DynoOrder, identity: Identity, directory: Path, home: Ho
         imported = home.stacks / order.stack / "rootfs"
         if not imported.is_dir():
             raise Invalid(f"There is no stack `{order.stack}` on this machine; import it with senryu stacks:import.")
-        _write_passwd(etc, identity, _text(imported / "etc/passwd"), _text(imported / "etc/group"))
+        _write_passwd(etc, identity, _text(imported, "etc/passwd"), _text(imported, "etc/group"))
         return root, [init, *_files_over(etc)]
     for name in _DIRECTORIES:
         (root / name).mkdir(mode=0o755)
@@ -169,11 +171,16 @@ def _files_over(etc: Path) -> list[tuple[str, str, bool]]:
     return [(str(etc / name), f"/etc/{name}", False) for name in ("passwd", "group", "hosts", "hostname", "resolv.conf", "bash.bashrc")]
 
 
-def _text(path: Path) -> str:
-    # A hostile image may have anything here, also a symlink to the machine's own files.
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > 1 << 20:
-        return ""
-    return path.read_text(errors="replace")
+def _text(rootfs: Path, path: str) -> str:
+    # A hostile image may have anything here, also a symlink to the machine's own files, and above it.
+    try:
+        with open(mounts.open_beneath(rootfs, path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            found = os.fstat(file.fileno())
+            if stat.S_ISREG(found.st_mode) and found.st_size <= _TEXT_MAX_BYTES:
+                return file.read(_TEXT_MAX_BYTES).decode(errors="replace")
+    except OSError:
+        pass
+    return ""
 
 
 def _ending(text: str) -> str:
