@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from senryu.config import Settings, settings
+from senryu.install.directories import make_directories
 from senryu.install.runit import run_script
 from senryu.install.services import flags, preparation, services
 from senryu.install.systemd import prepare_unit, unit
@@ -69,6 +74,43 @@ def test_scripts_are_shell_with_every_word_quoted(chosen: Settings) -> None:
         assert script.splitlines()[-1].startswith("exec ")
         subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=True, timeout=10)
         assert "ho me'" in script or "'ho me" in script or "ho me/" in script
+
+
+def _users_are_there() -> bool:
+    try:
+        return bool(pwd.getpwnam("senryu") and pwd.getpwnam("senryu-router"))
+    except KeyError:
+        return False
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """With the directories of an installation."""
+    place = Path(tempfile.mkdtemp(prefix="si-", dir="/var/tmp"))
+    try:
+        make_directories(settings({"home": place}, {}))
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not _users_are_there(), reason="needs root and the platform's users")
+def test_a_link_in_place_of_the_request_log_leads_root_nowhere(home: Path) -> None:
+    """It is in a directory of `senryu`'s; who starts the router is root."""
+    [router] = [service for service in services(settings({"home": home}, {})) if service.name == "router"]
+    script = run_script(router, home).replace("/usr/sbin/haproxy", "/bin/echo")
+    log, made = home / "router" / "requests.log", home / "made"
+    log.unlink(missing_ok=True)
+    subprocess.run(["ln", "-s", made, log], user="senryu", group="senryu", extra_groups=[], check=True, timeout=10)
+    make_directories(settings({"home": home}, {}))
+    started = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, timeout=20, check=False)
+    assert not made.exists() and started.returncode != 0
+    assert "StandardOutput" not in unit(router, settings({"home": home}, {})), "systemd would open it as root"
+    log.unlink()
+    for _ in range(2):
+        subprocess.run(["/bin/sh", "-c", script], capture_output=True, timeout=20, check=True)
+    assert log.read_text().count("haproxy.cfg") == 2
+    assert log.stat().st_uid == pwd.getpwnam("senryu-router").pw_uid and log.stat().st_mode & 0o777 == 0o660
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")

@@ -43,11 +43,6 @@ def make_directories(settings: Settings) -> None:
         shutil.chown(path, USER, USER)
         path.chmod(mode)
     (home / "services").mkdir(exist_ok=True)
-    # Whoever starts the router opens this as root: it must be there before, as `senryu`'s, who frees what was read of it.
-    log = home / "router" / "requests.log"
-    if not log.exists():
-        log.touch(mode=0o660)
-        shutil.chown(log, USER, USER)
     _tools(home)
 
 

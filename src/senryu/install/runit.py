@@ -28,11 +28,7 @@ def run_script(service: Service, home: Path) -> str:
         words = ("setpriv", f"--reuid={service.user}", f"--regid={USER}", "--init-groups", *raised, *words)
     if service.niceness:
         words = ("nice", "-n", str(service.niceness), *words)  # where it may not, it says so and goes on
-    command = "exec " + shlex.join(("env", "-i", *(f"{name}={value}" for name, value in environment(home).items()), *words))
-    if service.stdout is not None:
-        # Only stdout is the request log; stderr goes on to the service's own logger.
-        command = f"{command} >>{shlex.quote(str(service.stdout))}"
-    lines.append(command)
+    lines.append("exec " + shlex.join(("env", "-i", *(f"{name}={value}" for name, value in environment(home).items()), *words)))
     return "\n".join(lines) + "\n"
 
 

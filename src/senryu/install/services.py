@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ..config import SETTINGS, WITH_PASSWORDS, Settings
 
-# HAProxy takes O_APPEND off its stdout (2.6: fd_set_nonblock), and would then write over the log from its beginning: an empty line,
-# which readers pass over, moves the descriptor to the end before.
-_AT_THE_END = ("/bin/sh", "-c", 'echo && exec "$@"', "router")
+# Its stdout is the request log, opened by itself: it may put a link there, which root would follow. HAProxy takes O_APPEND off its
+# stdout (2.6: fd_set_nonblock), and would then write over the log from its beginning: an empty line, which readers pass over, moves the
+# descriptor to the end before.
+_INTO_LOG = ("/bin/sh", "-c", 'exec >>"$1" && shift && echo && exec "$@"', "router")
 
 # All visitors wait for this one process, which never works long at a time; decisions/0091.
 _ROUTER_FIRST = -10
@@ -21,13 +22,12 @@ ROUTER_USER = "senryu-router"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One supervised process. `stdout` is a file that its output is added to, `niceness` as of nice(1)."""
+    """One supervised process. `niceness` as of nice(1)."""
 
     name: str
     what: str
     argv: tuple[str, ...]
     user: str
-    stdout: Path | None = None
     capabilities: tuple[str, ...] = ()
     keeps_children: bool = False
     niceness: int = 0
@@ -57,7 +57,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
     """The three processes. A database URL with a password goes into senryu.toml, not into argv."""
     home, ours = settings.home, flags(settings)
     needs_low_port = min(settings.port, settings.tls_port) < 1024
-    haproxy = ("/usr/sbin/haproxy", "-W", "-db")
+    haproxy = ("/usr/sbin/haproxy", "-W", "-db", "-S", f"{home}/run/haproxy-master.sock,mode,660", "-f", f"{home}/router/haproxy.cfg")
     front = ("--objects-host", settings.objects_host, "--router-port", str(settings.port), "--router-port", str(settings.tls_port))
     address = ("--router-address", settings.listen) if settings.listen else ()
     return (
@@ -71,9 +71,8 @@ def services(settings: Settings) -> tuple[Service, ...]:
         Service(
             "router",
             "Senryu router: HAProxy",
-            (*_AT_THE_END, *haproxy, "-S", f"{home}/run/haproxy-master.sock,mode,660", "-f", f"{home}/router/haproxy.cfg"),
+            (*_INTO_LOG, f"{home}/router/requests.log", *haproxy),
             ROUTER_USER,
-            stdout=home / "router" / "requests.log",
             capabilities=("net_bind_service",) if needs_low_port else (),
             niceness=_ROUTER_FIRST,
         ),

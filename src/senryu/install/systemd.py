@@ -33,8 +33,6 @@ def unit(service: Service, settings: Settings) -> str:
     lines.append(f"ExecStart={_quoted(service.argv)}")
     if service.niceness:
         lines.append(f"Nice={service.niceness}")
-    if service.stdout is not None:
-        lines.append(f"StandardOutput=append:{service.stdout}")
     if service.name == "router":
         lines.append("ExecReload=/bin/kill -USR2 $MAINPID")
     lines += ["Restart=always", "RestartSec=1"]
