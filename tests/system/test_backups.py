@@ -171,7 +171,7 @@ def test_a_database_as_it_was_and_as_it_is(platform: Copy, make_app: NewApp) -> 
         platform, database, f"SET ROLE {role}; CREATE TABLE pictures AS SELECT n AS id, md5(n::text) AS name FROM generate_series(1, 500) n"
     )
     before = _psql(platform, database, _SUM)
-    eventually(lambda: (platform.home / "data/postgres/history/full").exists(), "the first base backup", 120)
+    eventually(lambda: (platform.home / "data/postgres/full-backup").exists(), "the first base backup", 120)
     moment = _psql(platform, database, "SELECT pg_sleep(1.1); SELECT clock_timestamp()").strip()
     _psql(platform, database, "DELETE FROM pictures WHERE id % 2 = 0")
 
