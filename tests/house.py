@@ -23,6 +23,7 @@ from contract import hold_answer
 from senryu.actions.authenticate import authorize
 from senryu.actions.browser_login import BrowserLogins
 from senryu.actions.keep_certificates import CertificateLoop
+from senryu.actions.meter import keep_usage_once
 from senryu.actions.recover import recover
 from senryu.actions.sleep import Sleeping, have_apps_sleep, wake_apps
 from senryu.actions.supervise import Supervisor
@@ -268,10 +269,11 @@ class House:
     async def restart(self) -> None:
         """The platform ends wherever it is and starts again on the same database, engine and router."""
         await self.supervisor.__aexit__()
-        await recover(db=self.db, log_writer=self.logs, clock=self.clock)
+        await keep_usage_once(db=self.db, clock=self.clock)
         streams = FileStreams(self.streams_dir)
         fresh = _supervisor(self.db, self.platform.vault, self.engine, self.router, self.logs, streams, self.intake, self.clock)
         await fresh.__aenter__()
+        fresh.undertake("recovery", recover(db=self.db, log_writer=self.logs, clock=self.clock, began=self.clock.now()))
         certificates = _certificates(self.db, self.platform.vault, self.router, self.authority, self.logs, self.clock)
         fresh.undertake("certificates", certificates.run())
         _undertake_sleep(fresh, self.db, self.router, self.logs, self.clock)

@@ -28,10 +28,10 @@ from .actions.keep_backups import keep_backups
 from .actions.keep_certificates import CertificateLoop
 from .actions.keep_databases import DatabaseLoop
 from .actions.keep_quotas import keep_all_quotas
-from .actions.meter import keep_usage
+from .actions.meter import keep_usage, keep_usage_once
 from .actions.parts import Releasing
 from .actions.push import authorize_push, push
-from .actions.recover import recover, recover_once_there_is_room
+from .actions.recover import recover
 from .actions.retain import retain
 from .actions.run_jobs import keep_schedule
 from .actions.sleep import Sleeping, have_apps_sleep, wake_apps
@@ -47,7 +47,7 @@ from .config import Settings
 from .core.add_on import Suppliers
 from .core.clock import Clock
 from .core.codes import router_line
-from .core.errors import NotFound, PlatformError, Unavailable
+from .core.errors import NotFound, PlatformError
 from .core.log_drain import LogDrain
 from .engines.container import ContainerArchivePrograms, ContainerEngine, ContainerHistory
 from .git.door import GitDoor
@@ -146,10 +146,8 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         house.callback(resolver.close)
         drains = await house.enter_async_context(_drains(settings, db, vault, logs, resolver, clock))
         builder = ContainerBuilder(engine, engine, blobs, home=home, buildpacks_dir=buildpacks_dir(), tools_dir=home / "tools")
-        is_recovered, began = await _recovered(db, logs, clock), clock.now()
+        await keep_usage_once(db=db, clock=clock)  # before anybody reads what ran: what the machine's end ended did not run since
         supervisor = await house.enter_async_context(_supervisor(settings, db, vault, engine, router, logs, streams, intake, clock))
-        if not is_recovered:
-            supervisor.undertake("recovery", recover_once_there_is_room(db=db, log_writer=logs, clock=clock, began=began))
         certificates = CertificateLoop(
             db=db, vault=vault, router=router, authority=_authority(settings), log_writer=logs, clock=clock
         )
@@ -186,14 +184,6 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
         supervisor.undertake("certificates", certificates.run())
         supervisor.undertake("quotas", keep_all_quotas(server=engine, router=router, clock=clock))
         yield platform
-
-
-async def _recovered(db: Database, logs: FileLogs, clock: SystemClock) -> bool:
-    try:
-        await recover(db=db, log_writer=logs, clock=clock)
-    except Unavailable:  # a full disk: apps are to be served all the same
-        return False
-    return True
 
 
 def _drains(settings: Settings, db: Database, vault: Vault, logs: FileLogs, resolver: SystemResolver, clock: SystemClock) -> Drains:
@@ -274,6 +264,8 @@ def _transfers(
 
 
 def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: ContainerBuilder) -> None:
+    recovery = recover(db=platform.db, log_writer=platform.log_writer, clock=platform.clock, began=platform.clock.now())
+    supervisor.undertake("recovery", recovery)
     kept = retain(db=platform.db, vault=platform.vault, blobs=platform.blobs, streams=platform.streams, clock=platform.clock)
     supervisor.undertake("retain", kept)
     sleeping = Sleeping(**waking(platform), router=platform.router)

@@ -14,7 +14,7 @@ from house import House, eventually, house_at
 from postgres import emptied
 from senryu.store.database import Database
 from senryu.store.tables import accounts, authorizations
-from senryu.store.usage import beat, end_with_machine, fold_usage
+from senryu.store.usage import beat, fold_usage
 
 pytestmark = pytest.mark.postgres
 
@@ -114,9 +114,9 @@ async def test_sleep_hours_and_statements_are_as_on_sqlite(shared: House) -> Non
     shared.router.ask_for(UUID(app["id"]))
     await shared.settle("crowd")
     async with shared.db.transaction() as tx:
-        await beat(tx, "boot-1", shared.clock.now())
+        assert await beat(tx, "boot-1", shared.clock.now()) == 0
         assert await fold_usage(tx, shared.clock.now()) > 0
-        assert await end_with_machine(tx, "boot-2") == 1
+        assert await beat(tx, "boot-2", shared.clock.now()) == 1
     [line, *_] = [line for line in (await shared.client.get("/senryu/statements/now")).json()["lines"] if line["size"] == "Eco"]
     assert line["seconds"] >= 1800
     quota = (await shared.client.get("/accounts/~/actions/get-quota")).json()

@@ -57,8 +57,7 @@ async def test_whenever_the_platform_dies_it_comes_back_to_what_was_acknowledged
     await house.settle("mortal")
     releases = await house.releases("mortal")
     assert [release.version for release in releases] == list(range(1, len(releases) + 1))
-    builds = (await house.client.get("/apps/mortal/builds")).json()
-    assert all(build["status"] != "pending" for build in builds)
+    await eventually(lambda: _is_no_build_pending(house), "the end of builds that were cut off")
     config = (await house.client.get("/apps/mortal/config-vars")).json()
     assert config.get("KEY", "") == acknowledged.get("config", config.get("KEY", ""))
     recorded = {dyno.id for dyno in await house.dynos("mortal") if dyno.ended_at is None}
@@ -76,6 +75,10 @@ async def test_whenever_the_platform_dies_it_comes_back_to_what_was_acknowledged
 
 async def _is_all_settled(house: House) -> bool:
     return all(release.status.value in ("succeeded", "failed") for release in await house.releases("mortal"))
+
+
+async def _is_no_build_pending(house: House) -> bool:
+    return all(build["status"] != "pending" for build in (await house.client.get("/apps/mortal/builds")).json())
 
 
 async def test_a_build_that_a_restart_cut_off_is_failed_and_its_output_ends(house: House) -> None:

@@ -163,6 +163,30 @@ async def test_the_time_a_machine_is_off_is_nobodys(house: House) -> None:
     assert 3600 <= (await _lines(house))["web.1", "Standard-1X"]["seconds"] < 3700
 
 
+async def test_a_dyno_that_boots_when_the_power_goes_is_not_charged_for_the_time_off(house: House) -> None:
+    await _to_the_month_start(house)
+    await house.create("shop")
+    await house.deploy("shop")
+    await house.settle("shop")
+    house.engine.programs["serve"] = _boots_for_ever
+    await house.client.patch("/apps/shop/formation/web", json={"quantity": 2})
+    await eventually(lambda: len(house.engine.running) == 2, "web.2")
+    await house.supervisor.__aexit__()
+    house.clock.advance(DAY_S)
+    house.clock.boot_id = "boot-2"
+    for dyno in list(house.engine.running.values()):
+        dyno.end(137)  # as the agent finds them
+    del house.engine.programs["serve"]
+    await house.restart()
+    await house.settle("shop")
+    assert {name: line["seconds"] < 100 for (name, _), line in (await _lines(house)).items()} == {"web.1": True, "web.2": True}
+
+
+async def _boots_for_ever(dyno: Running) -> int:
+    await dyno.ended.wait()
+    return 137
+
+
 @pytest.mark.parametrize("at", DEATHS)
 async def test_whenever_the_platform_dies_each_run_of_a_dyno_is_metered_once_as_the_engine_saw_it(house: House, at: int) -> None:
     ever: dict[UUID, Running] = {}

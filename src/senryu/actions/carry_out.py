@@ -140,7 +140,7 @@ async def _become(step: Become, app: App, wanted: Wanted, hands: Hands) -> None:
         async with hands.db.transaction() as tx:
             await set_dyno(tx, dyno.id, state=DynoState.UP, changed_at=now)
             await note(tx, app, replace(dyno, state=DynoState.UP, changed_at=now), "update", now=now, was=dyno)
-            await meter_dyno(tx, app, dyno, step.seen.started_at if step.seen else None)
+            await meter_dyno(tx, app, dyno, step.seen.started_at if step.seen else None, clock=hands.clock)
         await _say(app, dyno, hands, f"State changed from {dyno.state.value} to up")
         return
     if wanted.sleep is not None and step.state is DynoState.DOWN and dyno.kind is DynoKind.FORMATION:
@@ -166,7 +166,7 @@ async def _become(step: Become, app: App, wanted: Wanted, hands: Hands) -> None:
         ended = replace(dyno, state=step.state, changed_at=now, ended_at=now, exit_code=step.exit_code)
         await note(tx, app, ended, "update", now=now, was=dyno)
         began, over = (step.seen.started_at, step.seen.ended_at) if step.seen else (None, None)
-        await meter_dyno(tx, app, dyno, began, over or now)
+        await meter_dyno(tx, app, dyno, began, over or now, clock=hands.clock)
     # The release phase removes its own once it has read all of the output; what the log could not take waits until it is forgotten.
     if dyno.kind is not DynoKind.RELEASE and (is_read or dyno.kind is not DynoKind.ONE_OFF):
         await hands.engine.remove(dyno.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,8 +19,11 @@ from ..store.usage import beat, begin_usage, end_usage, fold_usage
 _log = structlog.get_logger("meter")
 
 
-async def meter_dyno(tx: Transaction, app: App, dyno: Dyno, started_at: datetime | None, ended_at: datetime | None = None) -> None:
+async def meter_dyno(
+    tx: Transaction, app: App, dyno: Dyno, started_at: datetime | None, ended_at: datetime | None = None, *, clock: Clock
+) -> None:
     """Notes that a dyno runs since `started_at` (None: as its record says) and, with `ended_at`, that it ran until then. Idempotent."""
+    await beat(tx, clock.boot(), clock.now())  # first: an end seen in this boot is not the end of what the boot before ended
     size = (await list_sizes(tx)).known(dyno.size)
     began = ran_from(dyno, started_at)
     use = Usage(
@@ -35,16 +37,18 @@ async def meter_dyno(tx: Transaction, app: App, dyno: Dyno, started_at: datetime
 async def keep_usage(*, db: Database, clock: Clock) -> None:
     """Keeps what is over as sums: what a day made is a few rows then. Notes that the machine runs, for when it does not. For ever."""
     while True:
-        try:
-            async with db.transaction() as tx:
-                await beat(tx, clock.boot(), clock.now())
-                folded = await fold_usage(tx, clock.now() - timedelta(seconds=USAGE_FOLDED_AFTER_S))
-        except PlatformError as problem:
-            _log.warning("usage not folded", reason=problem.message)
-            folded = 0
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            _log.exception("usage not folded")
-            folded = 0
+        folded = await keep_usage_once(db=db, clock=clock)
         await clock.sleep(1.0 if folded else USAGE_ROUND_S)
+
+
+async def keep_usage_once(*, db: Database, clock: Clock) -> int:
+    """One round; gives how much was over. What could not be written comes with the next round."""
+    try:
+        async with db.transaction() as tx:
+            await beat(tx, clock.boot(), clock.now())
+            return await fold_usage(tx, clock.now() - timedelta(seconds=USAGE_FOLDED_AFTER_S))
+    except PlatformError as problem:
+        _log.warning("usage not folded", reason=problem.message)
+    except Exception:
+        _log.exception("usage not folded")
+    return 0

@@ -31,7 +31,7 @@ async def begin_usage(tx: Transaction, use: Usage) -> None:
 async def end_usage(tx: Transaction, id: UUID, at: datetime) -> None:
     """Notes that it ended; nothing when that is noted."""
     for use in await _open(tx, usage.c.id == id):
-        await _end(tx, use, at)
+        await _end(tx, use, await _in_its_boot(tx, use, at))
 
 
 async def end_app_usage(tx: Transaction, app_id: UUID, at: datetime) -> None:
@@ -90,21 +90,32 @@ async def _go_on(tx: Transaction, use: Usage, at: datetime, **changes: Any) -> N
     await tx.execute(insert(usage).values(columns(replace(use, part=use.part + 1, started_at=at, **changes))))
 
 
-async def beat(tx: Transaction, boot: str, at: datetime) -> None:
-    """Notes that the platform was there at that moment of a boot of its machine."""
-    await tx.execute(delete(settings).where(settings.c.name == _BEAT))
-    await tx.execute(insert(settings).values(name=_BEAT, content={"boot": boot, "at": at.isoformat()}))
+async def beat(tx: Transaction, boot: str, at: datetime) -> int:
+    """Notes that the platform was there at that moment of a boot of its machine; gives how many dynos were found to have ended.
 
-
-async def end_with_machine(tx: Transaction, boot: str) -> int:
-    """Dynos ended with the boot they ran in, at the latest when the platform was last there; gives how many. Nothing within one boot."""
-    known = (await tx.execute(select(settings.c.content).where(settings.c.name == _BEAT))).scalar()
-    if known is None or known["boot"] == boot:
-        return 0
-    running = await _open(tx, usage.c.kind == "dyno")
-    for use in running:
+    Dynos ended with the boot they ran in, at the latest when the platform was last there: the first beat of the next boot says so.
+    """
+    known = await _last_beat(tx)
+    ended, off = [], known.get("off")
+    if known and known["boot"] != boot:
+        ended, off = await _open(tx, usage.c.kind == "dyno"), [known["at"], at.isoformat()]
+    for use in ended:
         await _end(tx, use, datetime.fromisoformat(known["at"]))
-    return len(running)
+    await tx.execute(delete(settings).where(settings.c.name == _BEAT))
+    await tx.execute(insert(settings).values(name=_BEAT, content={"boot": boot, "at": at.isoformat(), "off": off}))
+    return len(ended)
+
+
+async def _last_beat(tx: Transaction) -> dict[str, Any]:
+    return dict((await tx.execute(select(settings.c.content).where(settings.c.name == _BEAT))).scalar() or {})
+
+
+async def _in_its_boot(tx: Transaction, use: Usage, at: datetime) -> datetime:
+    """A dyno that was noted first after the machine was off ended before that."""
+    off = (await _last_beat(tx)).get("off")
+    if not off or use.kind != "dyno" or use.started_at >= datetime.fromisoformat(off[1]):
+        return at
+    return min(at, datetime.fromisoformat(off[0]))
 
 
 async def list_totals(tx: Transaction, month: str, now: datetime, payers: Collection[UUID] | None = None) -> list[Total]:
