@@ -120,9 +120,7 @@ async def provision(
     return made
 
 
-async def _supplied(
-    add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock
-) -> AddOn:
+async def _supplied(add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
     _making.add(add_on.id)
     try:
         return await _asked(add_on, supplier, db=db, vault=vault, clock=clock)
@@ -130,9 +128,7 @@ async def _supplied(
         _making.discard(add_on.id)
 
 
-async def _asked(
-    add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock
-) -> AddOn:
+async def _asked(add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
     options = add_on.options
     if add_on.follows is not None:
         async with db.reading() as tx:
