@@ -11,6 +11,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -128,36 +129,53 @@ def only_one(home: Path) -> TextIO:
     return file
 
 
+@dataclass(frozen=True, slots=True)
+class Storehouse:
+    """What is kept."""
+
+    db: Database
+    vault: Vault
+    blobs: DiskBlobStore
+    streams: FileStreams
+    logs: FileLogs
+
+
+@asynccontextmanager
+async def _storehouse(settings: Settings) -> AsyncIterator[Storehouse]:
+    home, db = settings.home, Database(settings.database_url)
+    async with AsyncExitStack() as house:
+        house.push_async_callback(db.close)
+        logs = await house.enter_async_context(FileLogs(home / "logs"))
+        vault = vault_at(home / "secrets" / "vault.key")
+        yield Storehouse(db, vault, DiskBlobStore(home / "blobs"), FileStreams(home / "streams"), logs)
+
+
 @asynccontextmanager
 async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
     """Every room, set up and running."""
     home, clock = settings.home, SystemClock()
     async with AsyncExitStack() as house:
-        db = Database(settings.database_url)
-        house.push_async_callback(db.close)
-        vault = vault_at(home / "secrets" / "vault.key")
-        blobs, streams = DiskBlobStore(home / "blobs"), FileStreams(home / "streams")
+        kept = await house.enter_async_context(_storehouse(settings))
+        db, vault, logs = kept.db, kept.vault, kept.logs
         engine = await house.enter_async_context(ContainerEngine(home))
         router = await house.enter_async_context(HAProxyRouter(router_settings(settings)))
-        logs = await house.enter_async_context(FileLogs(home / "logs"))
         intake = await house.enter_async_context(Intake(outputs=engine, writer=logs, reader=logs, clock=clock))
         intake.follow_router(router, router_line)
         resolver = SystemResolver()
         house.callback(resolver.close)
         drains = await house.enter_async_context(_drains(settings, db, vault, logs, resolver, clock))
-        builder = ContainerBuilder(engine, engine, blobs, home=home, buildpacks_dir=buildpacks_dir(), tools_dir=home / "tools")
+        builder = ContainerBuilder(engine, engine, kept.blobs, home=home, buildpacks_dir=buildpacks_dir(), tools_dir=home / "tools")
         await keep_usage_once(db=db, clock=clock)  # before anybody reads what ran: what the machine's end ended did not run since
-        supervisor = await house.enter_async_context(_supervisor(settings, db, vault, engine, router, logs, streams, intake, clock))
-        certificates = CertificateLoop(
-            db=db, vault=vault, router=router, authority=_authority(settings), log_writer=logs, clock=clock
-        )
+        supervisor = await house.enter_async_context(_supervisor(settings, kept, engine, router, intake, clock))
+        authority = _authority(settings)
+        certificates = CertificateLoop(db=db, vault=vault, router=router, authority=authority, log_writer=logs, clock=clock)
         suppliers = own_suppliers(settings, engine)
         platform = Platform(
             settings=settings,
             db=db,
             vault=vault,
             signing_key=signing_key(home / "secrets" / "signing.key"),
-            blobs=blobs,
+            blobs=kept.blobs,
             repositories=Repositories(home / "repos"),
             builder=builder,
             engine=engine,
@@ -168,7 +186,7 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             resolver=resolver,
             drains=drains,
             certifying=certificates,
-            streams=streams,
+            streams=kept.streams,
             supervision=supervisor,
             clock=clock,
             suppliers=suppliers,
@@ -177,12 +195,11 @@ async def platform_at(settings: Settings) -> AsyncIterator[Platform]:
             stores=RedisSupplier(engine),
             objects=engine,
             partners=await registered_partners(settings, db, vault, resolver, clock, suppliers),
-            transfers=_transfers(settings, db, vault, blobs, supervisor, suppliers, engine, logs, clock),
+            transfers=_transfers(settings, kept, supervisor, suppliers, engine, clock),
         )
         db.on_news = (await house.enter_async_context(_deliveries(platform))).wake
         _undertake_chores(platform, supervisor, builder)
         supervisor.undertake("certificates", certificates.run())
-        supervisor.undertake("quotas", keep_all_quotas(server=engine, router=router, clock=clock))
         yield platform
 
 
@@ -218,24 +235,16 @@ def _deliveries(platform: Platform) -> Deliveries:
 
 
 def _supervisor(
-    settings: Settings,
-    db: Database,
-    vault: Vault,
-    engine: ContainerEngine,
-    router: HAProxyRouter,
-    logs: FileLogs,
-    streams: FileStreams,
-    intake: Intake,
-    clock: SystemClock,
+    settings: Settings, kept: Storehouse, engine: ContainerEngine, router: HAProxyRouter, intake: Intake, clock: SystemClock
 ) -> Supervisor:
     return Supervisor(
-        db=db,
-        vault=vault,
+        db=kept.db,
+        vault=kept.vault,
         engine=engine,
         output=engine,
         router=router,
-        log_writer=logs,
-        streams=streams,
+        log_writer=kept.logs,
+        streams=kept.streams,
         followers=intake,
         clock=clock,
         platform_domain=settings.domain,
@@ -243,24 +252,15 @@ def _supervisor(
 
 
 def _transfers(
-    settings: Settings,
-    db: Database,
-    vault: Vault,
-    blobs: DiskBlobStore,
-    supervision: Supervisor,
-    suppliers: Suppliers,
-    engine: ContainerEngine,
-    logs: FileLogs,
-    clock: Clock,
+    settings: Settings, kept: Storehouse, supervision: Supervisor, suppliers: Suppliers, engine: ContainerEngine, clock: Clock
 ) -> Transfers:
-    releasing = Releasing(
-        db=db, log_writer=logs, clock=clock, supervision=supervision, default_size=settings.default_size, vault=vault
-    )
+    db, vault, size = kept.db, kept.vault, settings.default_size
+    releasing = Releasing(db=db, log_writer=kept.logs, clock=clock, supervision=supervision, default_size=size, vault=vault)
     history = None if settings.postgres_admin_url else ContainerHistory(settings.home)
     movables = {"heroku-postgresql": PostgresMoving(postgres_server(settings, engine), history)}
     programs = ContainerArchivePrograms(settings.home)
     abandon = partial(abandon_fork, suppliers=suppliers, **releasing)
-    return Transfers(db, vault, clock, blobs, supervision, suppliers, programs, movables, abandon)
+    return Transfers(db, vault, clock, kept.blobs, supervision, suppliers, programs, movables, abandon)
 
 
 def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: ContainerBuilder) -> None:
@@ -272,6 +272,8 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     supervisor.undertake("sleep", have_apps_sleep(**sleeping))
     supervisor.undertake("wake", wake_apps(**sleeping))
     supervisor.undertake("usage", keep_usage(db=platform.db, clock=platform.clock))
+    if platform.objects is not None:
+        supervisor.undertake("quotas", keep_all_quotas(server=platform.objects, router=platform.router, clock=platform.clock))
     supervisor.undertake("clear-builds", builder.clear_away())
     supervisor.undertake("add-ons", look_after_add_ons(platform))
     if platform.databases is not None:
