@@ -1,6 +1,6 @@
-"""PostgreSQL as an add-on: how long it takes to be made, until the app runs with it, and pgbench from a dyno beside loopback.
+"""Data services: how long one takes to be made, until the app runs with it; and pgbench from a dyno beside loopback.
 
-    python bench/postgres.py [--seconds 20] [--clients 8]
+    python bench/add_ons.py [--seconds 20] [--clients 8]
 
 Needs root, as everything that starts dynos; the copy of the platform is gone afterwards. The server is the same for both runs of pgbench:
 once from a one-off dyno by DATABASE_URL, once from this machine by the same URL. Runs alternate, medians are told.
@@ -33,10 +33,10 @@ def _tps(output: str) -> float:
     return float(found[1])
 
 
-def _made(app: App) -> float:
+def _made(app: App, plan: str) -> float:
     """From the request to the answer of `addons:create`, without the start of our command line."""
     token = app.owner.senryu("auth:token").stdout.strip()
-    body = json.dumps({"plan": "heroku-postgresql:standard-0"})
+    body = json.dumps({"plan": plan})
     connection = http.client.HTTPConnection("127.0.0.1", app.copy.port, timeout=90)
     begun = time.monotonic()
     headers = {"Host": "localhost", "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -45,7 +45,7 @@ def _made(app: App) -> float:
     answer.read()
     took = time.monotonic() - begun
     if answer.status != 201:
-        raise SystemExit(f"the database was not made: {answer.status}")
+        raise SystemExit(f"{plan} was not made: {answer.status}")
     return took
 
 
@@ -65,13 +65,18 @@ async def _supplied(count: int) -> list[float]:
     return took
 
 
-def _until_served(app: App, begun: float) -> float:
-    """Until a visitor is answered by a dyno that has DATABASE_URL."""
-    while "DATABASE_URL" not in app.visit("/").text:
+def _until_served(app: App, variable: str, begun: float) -> float:
+    """Until a visitor is answered by a dyno that has a config var."""
+    while variable not in app.visit("/").text:
         time.sleep(0.01)
     return time.monotonic() - begun
 
 
+_SERVICES = {
+    "heroku-postgresql:standard-0": "DATABASE_URL",
+    "heroku-redis:mini": "REDIS_URL",
+    "senryu-objects:hobbyist": "AWS_S3_BUCKET",
+}
 _APP = {
     "Procfile": "web: python3 -u serve.py\n",
     "serve.py": """
@@ -98,12 +103,15 @@ def main() -> None:
     took = asyncio.run(_supplied(20))
     print(f"supplier makes a database: median {statistics.median(took) * 1000:.0f} ms, most {max(took) * 1000:.0f} ms (of 20)")
     with running_platform() as copy, person_on(copy) as person, new_app(person, _APP) as app:
+        for plan, variable in _SERVICES.items():
+            for which in ("first of its kind, server and all", "next"):
+                with new_app(person, _APP) as each:
+                    each.push()
+                    begun = time.monotonic()
+                    answered = _made(each, plan)
+                    print(f"{plan} ({which}): made in {answered:.2f} s, served with in {_until_served(each, variable, begun):.2f} s")
         app.push()
-        with new_app(person, _APP) as first:
-            print(f"the first database of a machine, server and all: {_made(first):.2f} s")
-        begun = time.monotonic()
-        answered = _made(app)
-        print(f"addons:create answered after {answered:.2f} s; the app serves with it after {_until_served(app, begun):.2f} s")
+        _made(app, "heroku-postgresql:standard-0")
         _compare(app, json.loads(app.senryu("config", "--json").stdout)["DATABASE_URL"], wanted)
 
 
