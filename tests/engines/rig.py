@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ class Agent:
             self.process = subprocess.Popen([*_COMMAND, str(self.home)], stderr=log, stdout=log, cwd="/", env=env)
         until = time.monotonic() + DEADLINE_S
         path = self.home / "run" / "agent.sock"
-        while not (path.is_socket() and _accepts(path)):
+        while _listening(path) != self.process.pid:
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < until, self.said()
             time.sleep(0.02)
@@ -90,11 +91,15 @@ class Agent:
         return self.home.with_suffix(".log").read_text()
 
 
-def _accepts(path: Path) -> bool:
+def _listening(path: Path) -> int:
+    """Which process made the socket that takes connections there; 0: none.
+
+    What a killed agent was just starting holds its socket until it is executed: for milliseconds on a busy machine.
+    """
     with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
         connection.connect(str(path))
-        return True
-    return False
+        return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[0])
+    return 0
 
 
 @contextmanager

@@ -138,6 +138,17 @@ async def test_killing_the_agent_while_it_starts_dynos_leaves_each_running_or_go
     assert [list((kept / name).iterdir()) for name in ("dynos", "logs", "runc")] == [[], [], []]
 
 
+async def test_a_start_waits_for_its_own_agent_while_what_a_killed_one_left_still_listens(agent: Agent, engine: ContainerEngine) -> None:
+    agent.kill()
+    path = agent.home / "run/agent.sock"
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+        left.listen()
+        await asyncio.to_thread(agent.start)
+        assert await engine.dynos() == []
+
+
 async def test_two_platforms_run_side_by_side_and_do_not_reach_each_other(agent: Agent, engine: ContainerEngine) -> None:
     with running_agent() as other_agent:
         async with ContainerEngine(other_agent.home) as other:
