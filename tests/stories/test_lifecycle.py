@@ -5,7 +5,8 @@ Source: Dev Center, dyno-restarts, dynos#dyno-crash-restart-policy, error-codes;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -74,42 +75,35 @@ async def test_fifty_crashes_in_a_row_back_off_beside_a_dyno_that_serves_until_a
 
 
 async def test_a_web_dyno_that_binds_its_loopback_only_is_told_what_to_do(house: House) -> None:
-    app = await house.create("shy")
-
-    async def shy(dyno: Running) -> int:
-        dyno.listen(locally=True)
-        await dyno.ended.wait()
-        return dyno.exit_status or 0
-
-    house.engine.programs["shy"] = shy
-    await house.start_build("shy", {"Procfile": "web: shy"})
-    await eventually(lambda: any(dyno.listens_locally for dyno in house.engine.running.values()))
-    house.clock.advance(limits.BOOT_TIMEOUT_S + 1)
-    house.supervisor.wake(UUID(app["id"]))
-    await eventually(lambda: _says(house, app["id"], "Stopping process with SIGKILL"))
-    log = await house.log_of(app["id"])
-    at = next(place for place, line in enumerate(log) if "Error R10 (Boot timeout)" in line)
-    assert log[at + 1].startswith("heroku[web.1]: The process listens on $PORT on its loopback only")
-    assert log[at + 2] == "heroku[web.1]: Stopping process with SIGKILL"
+    log = await _log_from_r10_on(house, lambda dyno: dyno.listen(locally=True))
+    assert log[1].startswith("heroku[web.1]: The process listens on $PORT on its loopback only")
+    assert log[2] == "heroku[web.1]: Stopping process with SIGKILL"
 
 
 async def test_a_web_dyno_that_binds_another_port_is_told_which(house: House) -> None:
+    log = await _log_from_r10_on(house, lambda dyno: dyno.listen_elsewhere(4567))
+    assert log[1].startswith("heroku[web.1]: The process listens on port 4567 instead of $PORT")
+
+
+async def _log_from_r10_on(house: House, bind: Callable[[Running], None]) -> list[str]:
+    """What is told of a web process that binds something that no visitor can reach."""
     app = await house.create("stray")
+    has_bound = asyncio.Event()
 
     async def stray(dyno: Running) -> int:
-        dyno.listen_elsewhere(4567)
+        bind(dyno)
+        has_bound.set()
         await dyno.ended.wait()
         return dyno.exit_status or 0
 
     house.engine.programs["stray"] = stray
     await house.start_build("stray", {"Procfile": "web: stray"})
-    await eventually(lambda: any(dyno.other_port for dyno in house.engine.running.values()))
+    await eventually(has_bound.is_set, "what it binds")
     house.clock.advance(limits.BOOT_TIMEOUT_S + 1)
     house.supervisor.wake(UUID(app["id"]))
     await eventually(lambda: _says(house, app["id"], "Stopping process with SIGKILL"))
     log = await house.log_of(app["id"])
-    at = next(place for place, line in enumerate(log) if "Error R10 (Boot timeout)" in line)
-    assert log[at + 1].startswith("heroku[web.1]: The process listens on port 4567 instead of $PORT")
+    return log[next(place for place, line in enumerate(log) if "Error R10 (Boot timeout)" in line) :]
 
 
 async def _scale(house: House, app: str, **quantities: int) -> None:
