@@ -55,13 +55,13 @@ def copy_on_small_disks(sizes_mib: Mapping[str, int]) -> Iterator[tuple[Copy, di
         stack.callback(shutil.rmtree, copy.home, ignore_errors=True)
         disks: dict[str, SmallDisk] = {}
         if "." in sizes_mib:
-            disks["."] = stack.enter_context(_mounted(copy.home, sizes_mib["."]))
+            disks["."] = stack.enter_context(mounted(copy.home, sizes_mib["."]))
         stack.callback(copy.cleanup)
         stack.callback(copy.stop)
         copy.install()
         for part, size in sizes_mib.items():
             if part != ".":
-                disks[part] = stack.enter_context(_mounted(copy.home / part, size))
+                disks[part] = stack.enter_context(mounted(copy.home / part, size))
         copy.start()
         yield copy, disks
         # Before the disks go, which the dyno's disks are on.
@@ -70,7 +70,8 @@ def copy_on_small_disks(sizes_mib: Mapping[str, int]) -> Iterator[tuple[Copy, di
 
 
 @contextlib.contextmanager
-def _mounted(place: Path, size_mib: int) -> Iterator[SmallDisk]:
+def mounted(place: Path, size_mib: int) -> Iterator[SmallDisk]:
+    """A file system of its own on a directory."""
     place.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="senryu-disk-", dir="/var/tmp") as folder:
         image = Path(folder) / "image"

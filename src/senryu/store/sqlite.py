@@ -7,10 +7,12 @@ the disk (fsync), and it has a thread.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, Dialect, NullPool, create_engine, event, make_url
@@ -23,6 +25,9 @@ _PATIENCE_S = 5.0
 _LOOK_AGAIN_S = 0.01
 # Kept open between transactions: each has a page cache.
 _KEPT = 2
+# Whoever opens a database first, if only to read, needs 32 KB for the index of its log; others may have taken a full disk's last blocks.
+_NO_ROOM_TO_READ = "SQLITE_IOERR_SHMSIZE"
+_RESERVE_BYTES = 128 * 1024
 
 
 class _Statements:
@@ -52,6 +57,8 @@ class SqliteConnections:
         place = make_url(url).set(drivername="sqlite")
         self._engine = create_engine(place, poolclass=NullPool, connect_args={"check_same_thread": False})
         event.listen(self._engine, "connect", _set_up)
+        is_file = place.database and not place.database.startswith((":", "file:"))
+        self._reserve = Path(f"{place.database}-reserve") if is_file else None
         self._idle: list[Connection] = []
         self._places = asyncio.Semaphore(_CONNECTIONS_MAX)
         self._writer = asyncio.Lock()
@@ -93,7 +100,7 @@ class SqliteConnections:
         except TimeoutError:
             raise silent() from None
         try:
-            connection = self._idle.pop() if self._idle else self._engine.connect()
+            connection = self._idle.pop() if self._idle else self._opened()
             try:
                 yield connection
                 connection.rollback()  # of a reader, or of what a commit left nothing of
@@ -109,6 +116,18 @@ class SqliteConnections:
                 connection.close()
         finally:
             self._places.release()
+
+    def _opened(self) -> Connection:
+        try:
+            connection = self._engine.connect()
+        except OperationalError as failure:
+            if getattr(failure.orig, "sqlite_errorname", "") != _NO_ROOM_TO_READ or self._reserve is None or not self._reserve.exists():
+                raise
+            self._reserve.unlink()
+            return self._engine.connect()
+        if self._reserve is not None:
+            _reserve(self._reserve)
+        return connection
 
     async def _commit(self, connection: Connection) -> None:
         committing = asyncio.get_running_loop().run_in_executor(self._thread, connection.commit)
@@ -144,6 +163,17 @@ async def _begin(connection: Connection, statement: str) -> None:
             if not failure.sqlite_errorname.startswith("SQLITE_BUSY") or loop.time() > deadline:
                 raise OperationalError(statement, None, failure) from failure
         await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _reserve(place: Path) -> None:
+    """Keeps room beside the database, unless it is kept or there is none."""
+    with suppress(OSError):
+        if not place.exists():
+            with place.open("wb") as file:
+                try:
+                    os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
+                except OSError:
+                    place.unlink()
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
