@@ -115,7 +115,7 @@ class ScriptedAuthority(Authority):
 
 class ScriptedSupplier:
     """A supplier in memory: what it made is in `made`, with what `options`; `fails` is raised by the next call,
-    `fails_next` by the one after; `gate` holds provisioning."""
+    `fails_next` by the one after; `gate` holds provisioning, `gate_out` what takes away, which `asked` counts."""
 
     def __init__(self, service: AddOnService) -> None:
         self._service = service
@@ -124,6 +124,8 @@ class ScriptedSupplier:
         self.fails: PlatformError | None = None
         self.fails_next: PlatformError | None = None
         self.gate: asyncio.Event | None = None
+        self.gate_out: asyncio.Event | None = None
+        self.asked = 0
         self.is_late = False  # with what follows
 
     @property
@@ -148,6 +150,9 @@ class ScriptedSupplier:
 
     async def deprovision(self, id: UUID) -> None:
         """See Supplier."""
+        self.asked += 1
+        if self.gate_out is not None:
+            await self.gate_out.wait()
         self._check()
         self.made.pop(id, None)
 

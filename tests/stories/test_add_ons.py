@@ -185,6 +185,25 @@ async def test_what_cannot_be_made_nor_taken_away_now_goes_later_and_says_why_it
     assert (await house.client.get("/apps/twice/addons")).json() == []
 
 
+async def test_what_could_not_be_taken_away_goes_with_the_next_round_and_what_somebody_takes_away_is_left_to_them(
+    house: House, supplier: ScriptedSupplier
+) -> None:
+    await house.create("leaving")
+    first, second = [(await house.client.post("/apps/leaving/addons", json={"plan": "heroku-postgresql"})).json() for _ in range(2)]
+    supplier.fails = Unavailable("The agent is away.")
+    answer = await house.client.request("DELETE", f"/apps/leaving/addons/{first['id']}", json={"force": False})
+    assert answer.status_code == 503
+    supplier.gate_out = asyncio.Event()
+    asking = asyncio.create_task(house.client.request("DELETE", f"/apps/leaving/addons/{second['id']}", json={"force": False}))
+    await eventually(lambda: supplier.asked == 2)
+    held, supplier.gate_out = supplier.gate_out, None
+    await finish_add_ons(suppliers=house.platform.suppliers, **releasing(house.platform))
+    assert (supplier.asked, list(supplier.made)) == (3, [UUID(second["id"])])
+    held.set()
+    assert (await asking).json()["state"] == "deprovisioned"
+    assert (supplier.asked, supplier.made, (await house.client.get("/apps/leaving/addons")).json()) == (3, {}, [])
+
+
 async def test_an_add_on_destroyed_while_it_is_made_is_not_made(house: House, supplier: ScriptedSupplier) -> None:
     await house.create("fickle")
     supplier.gate = asyncio.Event()

@@ -6,8 +6,8 @@ Source: https://devcenter.heroku.com/articles/managing-add-ons
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar, Unpack
@@ -59,6 +59,7 @@ _Answer = TypeVar("_Answer")
 _log = structlog.get_logger("add-ons")
 following_alone = asyncio.Lock()  # the copy of the server is not taken away while a follower is being made
 _making: set[UUID] = set()  # by this process, which is the only one
+_removing: set[UUID] = set()  # the same
 
 
 def _drawn(app: App, supplier: Supplier, plan: str, name: str | None, clock: Clock) -> AddOn:
@@ -111,9 +112,10 @@ async def provision(
     try:
         made = await _supplied(add_on, supplier, db=parts["db"], vault=vault, clock=clock)
     except (Invalid, Unavailable):
-        leaving = await _leaving(add_on, db=parts["db"], vault=vault, clock=clock)
-        with suppress(Unavailable):  # it goes with the next round; what is told is why it was not made
-            await _taken_away(leaving, supplier, db=parts["db"])
+        with _noted(_removing, add_on.id):
+            leaving = await _leaving(add_on, db=parts["db"], vault=vault, clock=clock)
+            with suppress(Unavailable):  # it goes with the next round; what is told is why it was not made
+                await _taken_away(leaving, supplier, db=parts["db"])
         raise
     if made.state is AddOnState.PROVISIONED:  # else once it is
         await release_as(app, f"Attach {chosen_name} (@{made.name})", by=by, **parts)
@@ -121,11 +123,18 @@ async def provision(
 
 
 async def _supplied(add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
-    _making.add(add_on.id)
-    try:
+    with _noted(_making, add_on.id):
         return await _asked(add_on, supplier, db=db, vault=vault, clock=clock)
+
+
+@contextmanager
+def _noted(busy: set[UUID], id: UUID) -> Iterator[None]:
+    """For the length of the block somebody is at work on it, and rounds leave it to them."""
+    busy.add(id)
+    try:
+        yield
     finally:
-        _making.discard(add_on.id)
+        busy.discard(id)
 
 
 async def _asked(add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
@@ -234,8 +243,13 @@ async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppli
     Raises: Conflict while other apps have it attached or others follow it, unless `force`, which destroys followers too; Unavailable when
     its supplier fails, which is asked again later.
     """
-    vault = parts["vault"]
     await _without_followers(add_on, by=by, suppliers=suppliers, force=force, **parts)
+    with _noted(_removing, add_on.id):
+        return await _deprovisioned(app, add_on, by=by, supplier=suppliers[add_on.service], force=force, **parts)
+
+
+async def _deprovisioned(app: App, add_on: AddOn, *, by: Account, supplier: Supplier, force: bool, **parts: Unpack[Releasing]) -> AddOn:
+    vault = parts["vault"]
     async with parts["db"].transaction() as tx:
         attached = await list_attachments(tx, add_on_id=add_on.id, vault=vault)
         others = [attachment for attachment, _ in attached if attachment.app_id != add_on.app_id]
@@ -253,7 +267,7 @@ async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppli
         await release_as(user, f"Detach {', '.join(names) or add_on.name} (@{add_on.name})", by=by, **parts)
     if add_on.id in _making:
         return leaving  # it goes once its supplier has answered
-    await _taken_away(leaving, suppliers[add_on.service], db=parts["db"])
+    await _taken_away(leaving, supplier, db=parts["db"])
     return replace(leaving, state=AddOnState.DEPROVISIONED)
 
 
@@ -295,12 +309,12 @@ async def finish_add_ons(*, suppliers: Suppliers, began: datetime | None = None,
 
 def _is_due(add_on: AddOn, now: datetime, began: datetime | None) -> bool:
     """Whether nobody is at work on it any more; one that its supplier accepted has long to come."""
+    if add_on.state is AddOnState.DEPROVISIONING:
+        return add_on.id not in _making | _removing
     if began is not None and add_on.updated_at < began and add_on.provider_id is None:
         return True
-    if add_on.follows is not None and add_on.state is AddOnState.PROVISIONING:
+    if add_on.follows is not None:
         return add_on.id not in _making  # the copy of the server was not there yet
-    if add_on.state is AddOnState.DEPROVISIONING:
-        return add_on.updated_at < now - timedelta(seconds=2 * PROVISION_TIMEOUT_S)
     return add_on.created_at < now - timedelta(seconds=2 * PROVISION_TIMEOUT_S if add_on.provider_id is None else ACCEPTED_MAX_S)
 
 
