@@ -100,7 +100,7 @@ def test_psql_is_led_to_a_port_of_this_machine_with_the_password_in_its_environm
     assert senryu("pg:psql", "-a", "myapp", "-c", "SELECT 1").status == 3
     found = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
     assert (found["PGHOST"], found["PGUSER"], found["PGPASSWORD"], found["PGDATABASE"]) == ("127.0.0.1", "u1", "s/cret", "d1")
-    assert found["PGSSLMODE"] == "require" and "cret" not in (tmp_path / "words").read_text()
+    assert found["PGSSLMODE"] == "prefer" and "cret" not in (tmp_path / "words").read_text()
     senryu("pg:ps", "-a", "myapp")
     assert "pg_stat_activity" in (tmp_path / "words").read_text() and "$MINE" not in (tmp_path / "words").read_text()
     assert senryu("pg:kill", "1; DROP", "-a", "myapp").status != 3

@@ -60,6 +60,7 @@ class ScriptedDatabases:
         self.tidied: list[UUID] = []
         self.placed: list[UUID] = []
         self.days: list[int] = []
+        self.keeps_history = True
 
     async def address(self, url: str) -> DatabaseAddress:
         return replace(_HERE, database=url.rpartition("/")[2])

@@ -54,6 +54,7 @@ async def test_a_database_tells_what_pg_info_prints(house: House, databases: Scr
     rows = {row["name"]: row["values"] for row in answer["info"]}
     assert rows["Plan"] == ["Essential 0"] and rows["Status"] == ["Available"] and rows["Connections"] == ["1/20"]
     assert rows["Data Size"] == ["512 MB / 1 GB (50.00%)"] and rows["PG Version"] == ["15.9"]
+    assert (rows["Fork/Follow"], rows["Rollback"]) == (["Unsupported"], ["Unsupported"])
     assert answer["resource_url"] == (await _config(house, "told"))["DATABASE_URL"]
     assert (await house.client.get(f"/client/v11/databases/{made['name']}/wait_status")).json()["waiting?"] is False
 

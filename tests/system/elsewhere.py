@@ -1,6 +1,6 @@
-"""A machine somewhere on the Internet: a network namespace with an address that is nobody's, with a git and a web server.
+"""Machines somewhere on the Internet: network namespaces with addresses that are nobody's; one with a git and a web server.
 
-The address is of 198.18.0.0/15, set aside for tests (RFC 2544), so that a dyno may go there and no packet leaves this machine.
+The addresses are of 198.18.0.0/15, set aside for tests (RFC 2544), so that a dyno may go there and no packet leaves this machine.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ import contextlib
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from .rig import eventually
+
+_numbers = count()
 
 
 class Elsewhere:
@@ -31,38 +34,50 @@ class Elsewhere:
 
 
 @contextlib.contextmanager
-def elsewhere(directory: Path) -> Iterator[Elsewhere]:
-    """Such a machine, gone afterwards."""
-    number = os.getpid() % 16_000
-    name = f"sntest-{os.getpid()}"
+def machine() -> Iterator[tuple[str, Sequence[str]]]:
+    """Such a machine, gone afterwards: its address, and the words that a command begins with to be run on it."""
+    number = (os.getpid() * 2 + (place := next(_numbers))) % 16_000
+    name = f"sntest-{os.getpid()}-{place}"
+    cable = f"snt{os.getpid()}-{place}"[:15]
     near, far = (f"198.18.{number // 64}.{number % 64 * 4 + end}" for end in (1, 2))
-    servers: list[subprocess.Popen[bytes]] = []
     _ip("netns", "add", name)
     try:
-        _ip("link", "add", name[:15], "type", "veth", "peer", "name", "eth0", "netns", name)
-        _ip("addr", "add", f"{near}/30", "dev", name[:15])
-        _ip("link", "set", name[:15], "up")
+        _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name)
+        _ip("addr", "add", f"{near}/30", "dev", cable)
+        _ip("link", "set", cable, "up")
         _ip("-n", name, "addr", "add", f"{far}/30", "dev", "eth0")
         _ip("-n", name, "link", "set", "eth0", "up")
-        inside = ("ip", "netns", "exec", name)
-        git = ("git", "daemon", "--export-all", f"--base-path={directory}", f"--listen={far}", str(directory))
-        web = ("/usr/bin/python3", "-m", "http.server", "80", "--bind", far, "--directory", str(directory))
-        for command in (git, web):
-            servers.append(
-                subprocess.Popen((*inside, *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-            )
-        for port in (9418, 80):
-            eventually(lambda port=port: _answers(far, port), f"port {port} of {far}")  # type: ignore[misc]
-        yield Elsewhere(far)
+        _ip("-n", name, "link", "set", "lo", "up")
+        _ip("-n", name, "route", "add", "default", "via", near)
+        yield far, ("ip", "netns", "exec", name)
     finally:
-        for server in servers:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, 15)
-            server.wait(20)
         _ip("netns", "delete", name)
 
 
-def _answers(address: str, port: int) -> bool:
+@contextlib.contextmanager
+def elsewhere(directory: Path) -> Iterator[Elsewhere]:
+    """A machine with the two servers."""
+    servers: list[subprocess.Popen[bytes]] = []
+    with machine() as (address, inside):
+        try:
+            git = ("git", "daemon", "--export-all", f"--base-path={directory}", f"--listen={address}", str(directory))
+            web = ("/usr/bin/python3", "-m", "http.server", "80", "--bind", address, "--directory", str(directory))
+            for command in (git, web):
+                servers.append(
+                    subprocess.Popen((*inside, *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+                )
+            for port in (9418, 80):
+                eventually(lambda port=port: answers(address, port), f"port {port} of {address}")  # type: ignore[misc]
+            yield Elsewhere(address)
+        finally:
+            for server in servers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(server.pid, 15)
+                server.wait(20)
+
+
+def answers(address: str, port: int) -> bool:
+    """Whether anybody listens there."""
     with contextlib.suppress(OSError), socket.create_connection((address, port), 2):
         return True
     return False

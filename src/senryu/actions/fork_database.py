@@ -18,6 +18,7 @@ from uuid import UUID
 from ..core.account import Account
 from ..core.add_on import AddOn, Suppliers, chosen
 from ..core.app import App
+from ..core.archive import NO_HISTORY
 from ..core.errors import Conflict, Invalid, PlatformError
 from ..core.limits import TRANSFER_TIMEOUT_S
 from ..core.transfer import Transfer, TransferKind
@@ -76,11 +77,13 @@ def moment_of(to: str, by: str, now: datetime, days: int) -> datetime:
 
 def checked_origin(source: AddOn, wanted: str, to: str, by: str, *, transfers: Transfers) -> Origin:
     """Whether `wanted` (a plan) can begin with the data of `source`. Raises: Invalid, Conflict."""
-    transfers.movable(source)
+    keeps_history = transfers.movable(source).keeps_history
     supplier, plan = chosen(transfers.suppliers, wanted)
     kept = supplier.service.plan(source.plan).limits["rollback_days"] if supplier.service.name == source.service else 0
     if supplier.service.name != source.service or not kept or not plan.limits["rollback_days"]:
         raise Invalid("Only a database of a standard plan can be forked or rolled back, into one of a standard plan.")
+    if (to or by) and not keeps_history:
+        raise Invalid(NO_HISTORY)
     now = transfers.clock.now()
     return Origin(source, max(moment_of(to, by, now, kept), source.created_at) if to or by else None)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -104,8 +105,20 @@ async def _lineage(found: Found, platform: Platform) -> tuple[AddOn | None, list
         followers = await list_followers(tx, found.add_on.id, vault=platform.vault)
     if leader is not None and platform.following is not None:
         return leader, [("Following", leader.name), ("Behind By", behind_text(await platform.following.behind()))]
-    offered = [("Fork/Follow", "Available")] if found.plan.limits["rollback_days"] else []
-    return None, [*offered, *([("Followers", ", ".join(each.name for each in followers))] if followers else [])]
+    return None, [*_offered(found, platform), *([("Followers", ", ".join(each.name for each in followers))] if followers else [])]
+
+
+def _offered(found: Found, platform: Platform) -> list[tuple[str, str]]:
+    """What can be made of it: standard plans have that, an operator's own server not all of it."""
+    days = found.plan.limits["rollback_days"]
+    if not days:
+        return [("Fork/Follow", "Unsupported"), ("Rollback", "Unsupported")]
+    movable = platform.transfers.movables.get(SERVICE_NAME) if platform.transfers else None
+    earliest = max(found.add_on.created_at, platform.clock.now() - timedelta(days=days))
+    return [
+        ("Fork/Follow", "Available" if platform.following else "Fork only"),
+        ("Rollback", f"earliest from {earliest:%Y-%m-%d %H:%M} UTC" if movable and movable.keeps_history else "Unsupported"),
+    ]
 
 
 @router.get("/client/v11/databases/{database}")

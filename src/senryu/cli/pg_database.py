@@ -50,9 +50,12 @@ class Database:
         self.host, self.port = parts.hostname or "", parts.port or 5432
 
     def environment(self, port: int, host: str = "127.0.0.1") -> dict[str, str]:
-        """What libpq's programs need to connect through a port of this machine."""
+        """What libpq's programs need to connect through a port of this machine.
+
+        TLS is theirs to prefer, the server's to want: the platform's own takes nothing else, an operator's may have none.
+        """
         own = {"PGHOST": host, "PGPORT": str(port), "PGUSER": self.user, "PGPASSWORD": self.password, "PGDATABASE": self.database}
-        return {**os.environ, "PGSSLMODE": "require", "PGAPPNAME": "senryu pg", **own}
+        return {**os.environ, "PGSSLMODE": "prefer", "PGAPPNAME": "senryu pg", **own}
 
 
 def attachment(api: PlatformApi, app: str, name: str = "", credential: str | None = None) -> dict[str, Any]:

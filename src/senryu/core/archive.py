@@ -65,6 +65,9 @@ class ArchivePrograms(Protocol):
         """Restores the `entries` of an archive (all, when empty); gives how many statements failed. `clean` drops what is there first."""
 
 
+NO_HISTORY = "The databases of this platform are on a server of its owner's, who alone has what they were; use --fork for a copy as of now."
+
+
 class Movable(Protocol):
     """A supplier of databases whose content can be taken out and replaced as a whole."""
 
@@ -82,6 +85,10 @@ class Movable(Protocol):
 
     async def room_bytes(self, transfer_id: UUID) -> int:
         """How much there is in it now. Raises: Unavailable."""
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether it can tell what a database was; without, `rewound` raises Invalid."""
 
     async def rewound(self, id: UUID, transfer_id: UUID, at: datetime) -> DatabaseAddress:
         """The database as it was, on a server beside that `tidy` removes. Raises: Invalid when that time is not kept, Unavailable."""

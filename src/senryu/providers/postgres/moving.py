@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from ...core.archive import DatabaseAddress, History, Movable
+from ...core.archive import NO_HISTORY, DatabaseAddress, History, Movable
 from ...core.errors import Conflict, Invalid, Unavailable
 from . import scram
 from .connect import Reached, Server, connected
@@ -82,10 +82,15 @@ class PostgresMoving:
         async with connected(self._server) as (admin, _reached):
             return int(await admin.fetchval("SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1", room(transfer_id)[0]) or 0)
 
+    @property
+    def keeps_history(self) -> bool:
+        """See Movable."""
+        return self._history is not None
+
     async def rewound(self, id: UUID, transfer_id: UUID, at: datetime) -> DatabaseAddress:
         """See Movable."""
         if self._history is None:
-            raise Invalid("These databases are on a server of the platform's owner; ask them for a database of another time.")
+            raise Invalid(NO_HISTORY)
         database, role = names(id)
         password = secrets.token_hex(32)
         async with connected(self._server) as (admin, reached):
