@@ -17,6 +17,7 @@ from .lot import Lot
 
 _ROOT = Path("/sys/fs/cgroup")
 _SHIMS = "shims"
+_ENDING_S = 5.0
 
 
 def is_v2() -> bool:
@@ -107,14 +108,24 @@ def end_shims(lot: Lot) -> None:
 
 
 def remove_group(path: str) -> None:
-    """Removes an empty group and those below it from all hierarchies."""
+    """Removes an empty group and those below it from all hierarchies.
+
+    A killed process leaves its groups after all else, one hierarchy after another: that is waited for. Blocks.
+    """
+    until = time.monotonic() + _ENDING_S
     for hierarchy in [_ROOT, *sorted(_ROOT.iterdir())]:
         top = Path(f"{hierarchy}{path}")
-        if not (top / "cgroup.procs").exists():
-            continue
-        for group, _, _ in os.walk(top, topdown=False):
-            with contextlib.suppress(OSError):
-                os.rmdir(group)
+        while not _is_gone(top) and time.monotonic() < until:
+            time.sleep(0.01)
+
+
+def _is_gone(top: Path) -> bool:
+    if not (top / "cgroup.procs").exists():
+        return True
+    for group, _, _ in os.walk(top, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(group)
+    return not top.exists()
 
 
 def _numbers(path: Path) -> list[int]:

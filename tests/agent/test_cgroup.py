@@ -1,0 +1,42 @@
+"""Control groups, made and taken away for real."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Timer
+from uuid import uuid4
+
+import pytest
+
+from senryu.agent import cgroup
+
+pytestmark = [pytest.mark.system, pytest.mark.skipif(os.geteuid() != 0, reason="needs root: control groups")]
+
+
+@pytest.fixture
+def group() -> Iterator[str]:
+    """A path for one, gone afterwards."""
+    path = f"/senryu-test-{uuid4().hex[:12]}"
+    yield path
+    for top in _made(path):
+        with contextlib.suppress(OSError):
+            (top / "store").rmdir()
+            top.rmdir()
+
+
+def _made(path: str) -> list[Path]:
+    top = Path("/sys/fs/cgroup")
+    return [place for place in (Path(f"{top}{path}"), *(Path(f"{each}{path}") for each in top.iterdir())) if place.is_dir()]
+
+
+def test_a_group_is_removed_from_all_hierarchies_once_its_last_process_has_ended(group: str) -> None:
+    with subprocess.Popen(["sleep", "60"]) as last:
+        Timer(0.3, last.kill).start()
+        cgroup.confine(f"{group}/store", last.pid, memory_bytes=1 << 26, cpu_shares=100, pids=10)
+        assert _made(group)
+        cgroup.remove_group(group)
+        assert _made(group) == []
