@@ -146,7 +146,8 @@ def _left_of_dynos(home: Path, live: list[Live]) -> Iterator[str]:
     for what, count in (("network cables", len(cables)), ("disks", len(disks))):
         if count != len(ids):
             yield f"there are {count} {what} for {len(ids)} dynos"
-    yield from _strays(lot, ids)
+    kept = {f"store-{json.loads(order.read_text())['port']}" for order in (home / "agent/data").glob("redis-*") if not order.suffix}
+    yield from _strays(lot, ids | kept)
     for service in ("agent", "senryud"):
         with contextlib.suppress(OSError, ValueError):
             pid = int((home / "services" / service / "supervise/pid").read_text())
@@ -179,13 +180,13 @@ def _shims(home: Path) -> set[str]:
     return found
 
 
-def _strays(lot: int, ids: set[str]) -> Iterator[str]:
+def _strays(lot: int, groups_there: set[str]) -> Iterator[str]:
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if 2_000_000 + lot * _UIDS <= process.stat().st_uid < 2_000_000 + (lot + 1) * _UIDS:
                 groups = (process / "cgroup").read_text()
-                if not any(id in groups for id in ids):
-                    yield f"process {process.name} belongs to no dyno: {(process / 'cmdline').read_bytes()[:120]!r}"
+                if not any(there in groups for there in groups_there):
+                    yield f"process {process.name} belongs to no dyno nor store: {(process / 'cmdline').read_bytes()[:120]!r}"
 
 
 def _routes(home: Path, live: list[Live]) -> Iterator[str]:
