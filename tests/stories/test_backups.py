@@ -182,16 +182,13 @@ async def test_a_stranger_gets_nothing_of_a_backup(stage: Stage) -> None:
     body = {"from_url": config["DATABASE_URL"], "to_url": (await stranger.client.get("/apps/theirs/config-vars")).json()["DATABASE_URL"]}
     assert (await stranger.client.post(f"/client/v11/databases/{theirs['id']}/transfers", json=body)).status_code == 404
     for private in ("http://127.0.0.1/x.dump", "http://10.64.0.1/x.dump", "http://169.254.169.254/latest"):
-        await stranger.client.post(f"/client/v11/databases/{theirs['id']}/restores", json={"backup_url": private})
-        found = (await stranger.client.get("/client/v11/apps/theirs/transfers")).json()[-1]["num"]
-
-        async def ended(num: int = found) -> Any:
-            answer = (await stranger.client.get(f"/client/v11/apps/theirs/transfers/{num}?verbose=true")).json()
-            return answer["finished_at"] and answer
-
-        assert "private network" in (await eventually(ended))["logs"][-1]["message"]
+        refused = await stranger.client.post(f"/client/v11/databases/{theirs['id']}/restores", json={"backup_url": private})
+        assert refused.status_code == 422 and "private network" in refused.json()["message"]
+    assert (await stranger.client.get("/client/v11/apps/theirs/transfers")).json() == []
     elsewhere = {**body, "from_url": "postgres://u:p@127.0.0.1:5432/senryu"}
     assert (await stranger.client.post(f"/client/v11/databases/{theirs['id']}/transfers", json=elsewhere)).status_code == 422
+    itself = await house.client.post(f"/client/v11/databases/{made['id']}/transfers", json={**body, "to_url": body["from_url"]})
+    assert "onto itself" in itself.json()["message"]
 
 
 async def test_a_schedule_begins_one_backup_a_day_and_one_for_all_it_missed(stage: Stage) -> None:

@@ -52,14 +52,8 @@ async def fetch(
     """
     import httpx  # here: few builds fetch, and it takes memory
 
-    try:
-        parts, wanted = urlsplit(url), httpx.URL(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except (ValueError, httpx.InvalidURL):
-        raise Invalid(f"The address of {what} is not well formed.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Invalid(f"The address of {what} must be an http or https one.")
-    address = checked_address(await resolver.addresses(parts.hostname, port), port, what=what, allow_private=allow_private)
+    address = await judged(url, what, resolver=resolver, allow_private=allow_private)
+    parts, wanted = urlsplit(url), httpx.URL(url)
     # The checked address is the one connected to; a second look-up could give another.
     pinned = wanted.copy_with(host=address)
     headers = {"Host": parts.netloc.rpartition("@")[2]}
@@ -74,6 +68,20 @@ async def fetch(
             await blobs.put(key, passing(_chunks(answer)), max_bytes=max_bytes)
     except httpx.HTTPError:
         raise _silent(what) from None
+
+
+async def judged(url: str, what: str, *, resolver: Resolver, allow_private: bool = False) -> str:
+    """The IP address to connect to for an http(s) address. Raises: Invalid for another kind, or a host that is not public."""
+    import httpx
+
+    try:
+        parts, _ = urlsplit(url), httpx.URL(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except (ValueError, httpx.InvalidURL):
+        raise Invalid(f"The address of {what} is not well formed.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Invalid(f"The address of {what} must be an http or https one.")
+    return checked_address(await resolver.addresses(parts.hostname, port), port, what=what, allow_private=allow_private)
 
 
 def _silent(what: str) -> Unavailable:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from ..core.add_on import AddOn
 from ..core.address import Resolver
@@ -18,7 +17,7 @@ from ..core.errors import Conflict, Invalid
 from ..core.limits import BACKUP_MAX_BYTES, TRANSFER_TIMEOUT_S
 from ..core.transfer import Transfer, TransferKind
 from ..store.database import Transaction
-from .fetch_source import fetch
+from .fetch_source import fetch, judged
 from .transfers import Report, Transfers
 
 _LOOK_S = 3.0
@@ -57,8 +56,8 @@ async def restore(
     """
     transfers.movable(add_on)
     draft = await transfers.draft(TransferKind.RESTORE, add_on.app_id, to=add_on)
-    if url and not urlsplit(url).hostname:
-        raise Invalid("The backup's address is not well formed; use an http or https one.")
+    if key is None:  # refused now as it would be then
+        await judged(url, "the backup", resolver=resolver, allow_private=allow_private)
 
     async def work(report: Report) -> int:
         async with asyncio.timeout(TRANSFER_TIMEOUT_S):
@@ -81,8 +80,10 @@ async def restore(
 async def copy(source: Side, target: Side, *, names: tuple[str, str], transfers: Transfers) -> Transfer:
     """Begins a copy of all data; one side at least is ours. Raises: Conflict, Unavailable, Invalid."""
     ours = [side for side in (target, source) if isinstance(side, AddOn)]
-    if not ours or source == target:
-        raise Invalid("One of two different databases must be an add-on of this platform.")
+    if source == target:
+        raise Invalid("A database cannot be copied onto itself; name two different ones.")
+    if not ours:
+        raise Invalid("One of the two databases must be an add-on of this platform.")
     for side in ours:
         transfers.movable(side)
     of, to = (side if isinstance(side, AddOn) else None for side in (source, target))

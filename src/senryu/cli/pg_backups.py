@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from senryu.cli.arguments import AN_APP, CONFIRM, JSON, Command, Flag, Typed
 from senryu.cli.failure import Failure
-from senryu.cli.output import Progress, as_json, confirm, heading, hexagon, note, pairs, say, table
+from senryu.cli.output import Progress, as_json, confirm, heading, hexagon, note, paint, pairs, say, table
 from senryu.cli.platform_api import PlatformApi, open_stream, path_of
 from senryu.cli.remotes import app_for
 
@@ -82,13 +82,15 @@ def _database(api: PlatformApi, app: str, name: str) -> Found:
 
 def _watch(api: PlatformApi, app: str, begun: Found, what: str) -> int:
     """Waits for the end of one; Ctrl-C leaves it running."""
-    with Progress(what):
+    with Progress(what) as progress:
         while begun["finished_at"] is None:
             time.sleep(_POLL_S)
             begun = _one(api, app, begun["uuid"], verbose=True)
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r{what}... {size(begun['processed_bytes']):12}\r{what}... ")
                 sys.stderr.flush()
+        if not begun["succeeded"]:
+            progress.done = paint("!", "red", sys.stderr)
     if begun["succeeded"]:
         say(f"{_name(begun)}: {_status(begun)}, {size(begun['processed_bytes'])}")
         return 0
@@ -187,8 +189,10 @@ def _restore(typed: Typed) -> int:
     wanted, database = (*typed.args, "", "")[:2]
     with PlatformApi() as api:
         add_on = _database(api, app, database)["addon"]
-        url, name = wanted, wanted
-        if not wanted.startswith(("http://", "https://")):
+        url, name = wanted, wanted.partition("?")[0]  # a signature is as good as a password
+        if "://" in wanted and not wanted.startswith(("http://", "https://")):
+            raise Failure(f"`{wanted.partition('://')[0]}://` is no address of a backup", hint="Use an http or https one")
+        if "://" not in wanted:
             of_app, _, plain = wanted.rpartition("::")
             backup = _one(api, of_app or app, plain) if plain else _newest(api, app)
             url, name = str(backup["to_url"]), _name(backup)
@@ -251,9 +255,13 @@ def _schedules(typed: Typed) -> None:
 def _unschedule(typed: Typed) -> None:
     app, wanted = app_for(typed), typed.first().upper().removesuffix("_URL")
     with PlatformApi() as api:
-        found = [entry for entry in _scheduled(api, app) if not wanted or entry[1]["name"].removesuffix("_URL") == wanted]
+        every = _scheduled(api, app)
+        found = [entry for entry in every if not wanted or entry[1]["name"].removesuffix("_URL") == wanted]
+        if not every:
+            raise Failure(f"No backup schedules on {app}")
         if len(found) != 1:
-            raise Failure(f"{len(found)} schedules of {app} are meant by that", hint="Name one of `senryu pg:backups:schedules`")
+            there = f"{app} has schedules of {', '.join(str(each['name']) for _, each in every)}"
+            raise Failure(f"{there}, none of {wanted}" if wanted else there, hint="Name one of them")
         id, schedule = found[0]
         with Progress(f"Unscheduling daily backups of {schedule['name']}"):
             api.delete(path_of("client", "v11", "databases", id, "transfer-schedules", schedule["uuid"]))

@@ -70,13 +70,13 @@ def _elsewhere(url_or_name: str) -> tuple[list[str], dict[str, str]]:
     return [plain.geturl()], {**os.environ, **password}
 
 
-def _check_empty(words: list[str], environment: dict[str, str], name: str) -> None:
+def _check_empty(words: list[str], environment: dict[str, str], name: str, hint: str = "Use a new database") -> None:
     command = [program("psql"), "-X", "-Atc", _EMPTY, *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_WAIT_S, check=False)
     if done.returncode != 0:
         raise Failure(f"{name} cannot be reached: {done.stderr.strip()[-200:]}")
     if done.stdout.strip() != "0":
-        raise Failure(f"{name} is not empty", hint="Use a new database, or empty it with `senryu pg:reset`")
+        raise Failure(f"{name} is not empty", hint=hint)
 
 
 def _moved(source: tuple[list[str], dict[str, str]], target: tuple[list[str], dict[str, str]], typed: Typed, *dump_words: str) -> int:
@@ -100,7 +100,7 @@ def _push(typed: Typed) -> int:
         wanted = database(api, app_for(typed), name)
         with reached(api, wanted) as port:
             environment = wanted.environment(port)
-            _check_empty([], environment, wanted.name)
+            _check_empty([], environment, wanted.name, "Use a new database, or empty it with `senryu pg:reset`")
             status = _moved(_elsewhere(source), ([], environment), typed, "-N", "heroku_ext")
     note(f"Pushed to {wanted.name}.")
     return status
@@ -116,7 +116,9 @@ def _pull(typed: Typed) -> int:
         elif subprocess.call([program("createdb"), target], env=environment) != 0:
             raise Failure(f"The database {target} cannot be made on this machine", hint="Name one that does not exist yet, or give a URL")
         with reached(api, wanted) as port:
-            return _moved(([], wanted.environment(port)), (words, environment), typed)
+            status = _moved(([], wanted.environment(port)), (words, environment), typed)
+    note(f"Pulled from {wanted.name}.")
+    return status
 
 
 _LEFT_OUT = Flag("exclude-table-data", "", "TABLES", "tables whose rows are left out, separated by semicolons")
