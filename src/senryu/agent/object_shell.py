@@ -6,6 +6,7 @@ So each change is followed by a look at what is there.
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 
@@ -16,20 +17,21 @@ from senryu.core.object_store import BUCKET, BucketOrder, BucketUse
 Shell = Callable[[list[str]], str]
 
 _TIMEOUT_S = 10.0
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LINE = re.compile(r"\s+(\S+)\tsize:(\d+)\tlogical:(\d+)\tchunk:\d+(?:\tquota:(\d+))?")
 _ACTIONS = "Read,Write,List,Tagging"
 NOBODY = "senryu-nobody"  # whom the server always knows
 
 
 def run(words: Sequence[str], commands: list[str]) -> str:
-    """Says commands; gives what was answered. Blocks. Raises: Unavailable."""
-    try:
-        text = "\n".join([*commands, ""])
-        done = subprocess.run(
-            words, input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, cwd="/", env={"HOME": "/tmp"}
-        )
-    except subprocess.TimeoutExpired:
-        raise Unavailable("The S3 server of the platform does not answer; try again in a minute.") from None
+    """Says commands; gives what was answered. Blocks. Raises: Unavailable.
+
+    `timeout` and not the agent ends what takes too long: a program that outlived the agent would carry on with what was given up.
+    """
+    words, text = ("timeout", "--signal=KILL", f"{_TIMEOUT_S:g}", *words), "\n".join([*commands, ""])
+    done = subprocess.run(words, input=text, capture_output=True, text=True, check=False, cwd="/", env={"HOME": "/tmp", "PATH": _PATH})
+    if done.returncode == -signal.SIGKILL:  # `timeout` ends itself with it
+        raise Unavailable("The S3 server of the platform does not answer; try again in a minute.")
     return done.stdout + done.stderr
 
 
