@@ -18,6 +18,7 @@ from senryu.actions.transfers import Transfers
 from senryu.api.parts import releasing
 from senryu.core.archive import ArchivePrograms, DatabaseAddress, Movable
 from senryu.core.errors import Invalid
+from senryu.core.limits import SCHEDULES_PER_DATABASE_MAX
 from senryu.providers.postgres import SERVICE
 from stand_ins import ScriptedSupplier
 
@@ -189,6 +190,28 @@ async def test_a_stranger_gets_nothing_of_a_backup(stage: Stage) -> None:
     assert (await stranger.client.post(f"/client/v11/databases/{theirs['id']}/transfers", json=elsewhere)).status_code == 422
     itself = await house.client.post(f"/client/v11/databases/{made['id']}/transfers", json={**body, "to_url": body["from_url"]})
     assert "onto itself" in itself.json()["message"]
+
+
+@pytest.mark.parametrize("broken", ["//[x", "//[::1", "//a\u2100b/c"])
+async def test_an_address_that_is_none_is_refused_as_such(stage: Stage, broken: str) -> None:
+    await stage.house.create("shop")
+    made, client = await stage.database("shop"), stage.house.client
+    restores = await client.post(f"/client/v11/databases/{made['id']}/restores", json={"backup_url": f"https:{broken}"})
+    assert (restores.status_code, "address" in restores.json()["message"]) == (422, True)
+    body = {"from_url": f"postgres:{broken}", "to_url": (await client.get("/apps/shop/config-vars")).json()["DATABASE_URL"]}
+    copies = await client.post(f"/client/v11/databases/{made['id']}/transfers", json=body)
+    assert (copies.status_code, "is named like postgres://" in copies.json()["message"]) == (422, True)
+
+
+async def test_a_database_with_all_its_schedules_may_change_one_of_them(stage: Stage) -> None:
+    await stage.house.create("daily")
+    path = f"/client/v11/databases/{(await stage.database('daily'))['id']}/transfer-schedules"
+    for number in range(SCHEDULES_PER_DATABASE_MAX):
+        assert (await stage.house.client.post(path, json={"hour": 1, "schedule_name": f"S{number}"})).status_code == 201
+    assert (await stage.house.client.post(path, json={"hour": 1, "schedule_name": "MORE"})).status_code == 409
+    assert (await stage.house.client.post(path, json={"hour": 2, "schedule_name": "S0"})).status_code == 201
+    hours = {each["name"]: each["hour"] for each in (await stage.house.client.get(path)).json()}
+    assert len(hours) == SCHEDULES_PER_DATABASE_MAX and hours["S0"] == 2
 
 
 async def test_a_schedule_begins_one_backup_a_day_and_one_for_all_it_missed(stage: Stage) -> None:

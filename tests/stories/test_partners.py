@@ -252,6 +252,7 @@ async def test_only_the_operator_registers_services_and_only_sound_ones_under_fr
         {**sound, "api": {**sound["api"], "password": ""}},
         {**sound, "api": {**sound["api"], "config_vars": ["DATABASE_URL"]}},
         {**sound, "api": {**sound["api"], "production": {"base_url": "file:///etc/passwd"}}},
+        {**sound, "api": {**sound["api"], "production": {"base_url": "https://[x"}}},
         {**sound, "api": {**sound["api"], "version": "1"}},
         {**sound, "plans": []},
     ):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -202,7 +202,7 @@ async def begin_restore(request: Request, database: ChangedDatabase, caller: Cal
     url, extensions = needed_text(body, "backup_url", most=8192), body.get("extensions") or []
     if not isinstance(extensions, list) or len(extensions) > 50 or not all(isinstance(name, str) for name in extensions):
         raise Invalid("`extensions` must be a list of names.")
-    parts = urlsplit(url)
+    parts = _split(url, "The backup's address is not well formed; use an http or https one.")
     ours = _OURS.match(parts.path)
     is_here = ours is not None and f"{parts.scheme}://{parts.netloc}" in (origin(platform), _tls_origin(platform))
     backup = await _ours(ours["rest"], caller, platform) if ours and is_here else None
@@ -257,15 +257,24 @@ async def _side(url: str, caller: Caller, platform: Platform) -> Side:
     return await _elsewhere(url, platform)
 
 
+def _split(url: str, otherwise: str) -> SplitResult:
+    """Raises: Invalid with `otherwise`; what the parser says may have a password in it."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise Invalid(otherwise) from None
+
+
 async def _elsewhere(url: str, platform: Platform) -> DatabaseAddress:
-    parts = urlsplit(url)
+    otherwise = "A database elsewhere is named like postgres://user:password@host:5432/database."
+    parts = _split(url, otherwise)
     try:
         port = parts.port or _DATABASE_PORT
     except ValueError:
         port = 0
     database = unquote(parts.path.strip("/"))
     if parts.scheme not in ("postgres", "postgresql") or not (parts.hostname and parts.username and database and port):
-        raise Invalid("A database elsewhere is named like postgres://user:password@host:5432/database.")
+        raise Invalid(otherwise)
     found = await platform.resolver.addresses(parts.hostname, port)
     pinned = checked_address(found, port, what="the database", allow_private=platform.settings.allow_private_backups)
     user, password = unquote(parts.username), unquote(parts.password or "")

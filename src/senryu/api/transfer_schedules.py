@@ -51,11 +51,12 @@ async def create(request: Request, database: ChangedDatabase, platform: Platform
     schedule = Schedule(uuid4(), database.id, name, hour, timezone, next_run(hour, zone_of(timezone), now), now)
     async with platform.db.transaction() as tx:
         present = await list_schedules(tx, database.id)
+        others = [each for each in present if each.name != name]
+        if len(others) >= SCHEDULES_PER_DATABASE_MAX:
+            raise Conflict(f"{database.name} has {len(others)} schedules; end one with `pg:backups:unschedule` first.")
         for former in present:
             if former.name == name:
                 await delete_schedule(tx, former.id)
-        if len(present) >= SCHEDULES_PER_DATABASE_MAX:
-            raise Conflict(f"{database.name} has {len(present)} schedules; end one with `pg:backups:unschedule` first.")
         await create_schedule(tx, schedule)
     return JSONResponse(_shown(schedule), 201)
 

@@ -122,7 +122,10 @@ def _secret(value: object, what: str) -> str:
 
 
 def _url(value: object, what: str) -> str:
-    parts = urlsplit(value) if isinstance(value, str) and len(value) <= 1000 and value.isprintable() else None
+    try:
+        parts = urlsplit(value) if isinstance(value, str) and len(value) <= 1000 and value.isprintable() else None
+    except ValueError:
+        parts = None
     if parts is None or parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.fragment:
         raise Invalid(f"{what} of the manifest must be an https address.")
     return str(value).rstrip("/")
