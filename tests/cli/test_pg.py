@@ -146,3 +146,23 @@ def test_a_program_that_leaves_before_all_is_said_is_no_broken_connection(is_abr
         _carry(client, cast(ssl.SSLSocket, wire), b"first" * 100_000)
         wire.close()
         assert far.recv(10) in (b"X", b"")
+
+
+@pytest.mark.parametrize("target", ["postgres://u:p%40q@db.example/d", "postgres://db.example/d?user=u&password=p%40q&connect_timeout=5"])
+def test_a_password_of_a_database_elsewhere_is_in_no_programs_arguments(
+    api: FakeApi, senryu: Senryu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    api.on("GET /apps/myapp/config-vars", {"DATABASE_URL": URL})
+    (tmp_path / "psql").write_text(f'#!/bin/sh\nprintf "%s\\n" "$PGPASSWORD" "$@" > {tmp_path}/seen\necho 1\n')
+    (tmp_path / "psql").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert "not empty" in senryu("pg:pull", "DATABASE", target, "-a", "myapp").err
+    password, *words = (tmp_path / "seen").read_text().splitlines()
+    assert password == "p@q" and "p%40q" not in " ".join(words)
+    assert words[-1] in ("postgres://u@db.example/d", "postgres://db.example/d?user=u&connect_timeout=5")
+
+
+@pytest.mark.parametrize("words", [("pg:pull", "DATABASE", "postgres://[x"), ("pg:copy", "postgres://[x", "DATABASE")])
+def test_an_address_that_is_none_is_told_as_one(api: FakeApi, senryu: Senryu, words: tuple[str, ...]) -> None:
+    api.on("GET /apps/myapp/config-vars", {"DATABASE_URL": URL})
+    assert "no address of a PostgreSQL database" in senryu(*words, "-a", "myapp").err

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from senryu.cli.arguments import AN_APP, CONFIRM, JSON, Command, Flag, Typed
 from senryu.cli.failure import Failure
 from senryu.cli.output import Progress, as_json, confirm, heading, hexagon, note, paint, pairs, say, table
+from senryu.cli.pg_database import address
 from senryu.cli.platform_api import PlatformApi, open_stream, path_of
 from senryu.cli.remotes import app_for
 
@@ -270,7 +271,7 @@ def _unschedule(typed: Typed) -> None:
 def _side(api: PlatformApi, app: str, name: str) -> tuple[str, str, Found | None]:
     """The URL of one side of a copy, what it is called, and its add-on when it is one."""
     if name.startswith(("postgres://", "postgresql://")):
-        parts = urlsplit(name)
+        parts = address(name)
         return name, f"{parts.path.strip('/')} on {parts.hostname}", None
     attachment = _database(api, app, name)
     config = api.get(path_of("apps", attachment["app"]["name"], "config-vars"))

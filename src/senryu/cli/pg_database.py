@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from senryu.cli import rendezvous
 from senryu.cli.failure import Failure
@@ -56,6 +56,15 @@ class Database:
         """
         own = {"PGHOST": host, "PGPORT": str(port), "PGUSER": self.user, "PGPASSWORD": self.password, "PGDATABASE": self.database}
         return {**os.environ, "PGSSLMODE": "prefer", "PGAPPNAME": "senryu pg", **own}
+
+
+def address(url: str) -> SplitResult:
+    """Raises `Failure` for what is no URL of a PostgreSQL database."""
+    with suppress(ValueError):  # what it says may have a password in it
+        parts = urlsplit(url)
+        if parts.scheme in ("postgres", "postgresql"):
+            return parts
+    raise Failure(f"`{url.partition('://')[0]}://…` is no address of a PostgreSQL database")
 
 
 def attachment(api: PlatformApi, app: str, name: str = "", credential: str | None = None) -> dict[str, Any]:

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from senryu.cli.arguments import AN_APP, Command, Flag, Typed
 from senryu.cli.failure import Failure
 from senryu.cli.output import hexagon, note, say
-from senryu.cli.pg_database import database, program, reached
+from senryu.cli.pg_database import address, database, program, reached
 from senryu.cli.platform_api import PlatformApi
 from senryu.cli.remotes import app_for
 
@@ -62,11 +62,12 @@ def _elsewhere(url_or_name: str) -> tuple[list[str], dict[str, str]]:
     """What names a database that is not the platform's to libpq's programs, its password kept out of their arguments."""
     if "://" not in url_or_name:
         return [url_or_name], dict(os.environ)
-    parts = urlsplit(url_or_name)
-    if parts.scheme not in ("postgres", "postgresql"):
-        raise Failure(f"`{url_or_name.partition('://')[0]}://` is no address of a PostgreSQL database")
-    plain = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@")) if parts.password else parts
-    password = {"PGPASSWORD": unquote(parts.password)} if parts.password else {}
+    parts = address(url_or_name)
+    asked = parts.query.split("&") if parts.query else []
+    passwords = [parts.password or "", *(each.partition("=")[2] for each in asked if each.startswith("password="))]
+    query = "&".join(each for each in asked if not each.startswith("password="))
+    plain = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@"), query=query)
+    password = {"PGPASSWORD": unquote(passwords[-1])} if passwords[-1] else {}  # libpq's last word counts too
     return [plain.geturl()], {**os.environ, **password}
 
 
