@@ -34,15 +34,18 @@ assert urllib.request.urlopen(asked, timeout=30).status == 200
 print("URL", url)
 """,
     "many.py": """
-import os, sys, boto3, botocore
+import os, time, boto3
 from botocore.config import Config
 s3, bucket = boto3.client("s3", config=Config(retries={"max_attempts": 0})), os.environ["AWS_S3_BUCKET"]
-for number in range(400):
+acknowledged, until = 0, time.monotonic() + 150
+while acknowledged < 400 and time.monotonic() < until:
     try:
-        s3.put_object(Bucket=bucket, Key=f"many/{number}", Body=b"%d " % number * 2000)
-        print("acknowledged", number, flush=True)
+        s3.put_object(Bucket=bucket, Key=f"many/{acknowledged}", Body=b"%d " % acknowledged * 2000)
     except Exception:
-        pass
+        time.sleep(0.1)
+    else:
+        print("acknowledged", acknowledged, flush=True)
+        acknowledged += 1
 """,
     "kept.py": """
 import os, sys, boto3
@@ -179,12 +182,14 @@ def _answers(copy: Copy) -> bool:
 def _outlives_kills(platform: Copy, app: App) -> None:
     """kill -9 of the server while it is written to: what was acknowledged is there."""
     over = threading.Event()
+    killed = []
 
     def kill_often() -> None:
         while not over.wait(1.0):
             before = _server(platform)
             with suppress(ProcessLookupError):  # it did not get that far
                 os.kill(before, signal.SIGKILL)
+                killed.append(before)
             eventually(partial(_is_replaced, platform, before), "another server")
             eventually(lambda: over.is_set() or _answers(platform), "its answer")
 
@@ -196,7 +201,7 @@ def _outlives_kills(platform: Copy, app: App) -> None:
         over.set()
         killing.join()
     acknowledged = [line.split()[1] for line in said.splitlines() if line.startswith("acknowledged ")]
-    assert acknowledged
+    assert acknowledged and killed
     platform.kill("agent")
     eventually(partial(_answers, platform), "the server's answer")
     assert f"lost [] of {len(acknowledged)}" in _ran(app, "python kept.py", stdin=" ".join(acknowledged))
