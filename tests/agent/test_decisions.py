@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import replace
+from ipaddress import IPv4Address
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,9 @@ def test_dynos_may_ask_the_machines_name_servers_but_not_those_on_its_loopback()
     assert script.index("ip daddr { 10.1.2.3 } udp dport 53 accept") < script.index("10.0.0.0/8")
     assert "169.254.0.0/16" in script and "ct count over" in script and "masquerade" in script
     assert "dport 53" not in firewall.script(Lot(3), [])
+    own = firewall.Database(IPv4Address("172.16.3.4"), 6432)
+    rule = "ip daddr 172.16.3.4 tcp dport 6432 ip saddr . tcp dport @grants accept\n"
+    assert firewall.script(Lot(3), [], own).count(rule) == 2 and rule not in firewall.script(Lot(3), [])
 
 
 @pytest.mark.parametrize(
@@ -261,6 +265,14 @@ def test_a_port_of_a_data_server_is_opened_to_one_dynos_address_and_closed_wheth
     assert opened == "add element inet senryu_3 grants { 10.64.96.5 . 20001, 10.64.96.5 . 20002 }\n"
     closed = firewall.revoking(lot, [("10.64.96.5", 20001)])
     assert closed.splitlines() == [f"{verb} element inet senryu_3 grants {{ 10.64.96.5 . 20001 }}" for verb in ("add", "delete")]
+
+
+def test_an_order_may_name_buckets_of_the_platform_only() -> None:
+    bucket = "senryu-0123456789abcdef0123"
+    order.check(replace(ORDER, buckets=(bucket,)))
+    for buckets in ((f"{bucket}\n6.6.6.6 pypi.org",), (f" {bucket}",), ("other",), (bucket,) * 300):
+        with pytest.raises(Invalid):
+            order.check(replace(ORDER, buckets=buckets))
 
 
 @pytest.mark.parametrize("reaches", [(22,), (5434,), (20_001,) * 300, (65_535,)])

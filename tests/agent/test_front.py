@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from senryu.agent.front import Front, hosts_lines, leading, router_ports
+from senryu.agent.front import Front, hosts_lines, leading
 from senryu.agent.lot import Lot
 
 BUCKET = "senryu-0123456789abcdef0123"
@@ -12,14 +12,9 @@ BUCKET = "senryu-0123456789abcdef0123"
 
 def test_a_dyno_finds_object_storage_and_its_own_buckets_at_the_gateway() -> None:
     front = Front("objects.localhost", (8080, 8443))
-    lines = hosts_lines(front, "10.64.0.1", ["postgres://x", BUCKET])
+    lines = hosts_lines(front, "10.64.0.1", [BUCKET])
     assert lines == f"10.64.0.1\tobjects.localhost\n10.64.0.1\t{BUCKET}.objects.localhost\n"
     assert hosts_lines(None, "10.64.0.1", [BUCKET]) == ""
-
-
-def test_no_config_var_puts_a_line_of_its_own_there() -> None:
-    front = Front("objects.localhost", (8080,))
-    assert hosts_lines(front, "10.64.0.1", [f"{BUCKET}\n6.6.6.6 pypi.org", f" {BUCKET}"]) == "10.64.0.1\tobjects.localhost\n"
 
 
 @pytest.mark.parametrize(
@@ -30,9 +25,3 @@ def test_connections_to_the_gateway_are_led_to_where_the_router_listens(address:
     assert ("dnat ip to" in text) == bool(target)
     to = f"ip daddr {Lot(3).gateway} ip saddr . tcp dport @grants tcp dport {{ 80, 443 }} dnat ip to {target}\n"
     assert (to in text) == bool(target)
-
-
-def test_only_dynos_of_apps_with_a_bucket_reach_the_router() -> None:
-    front = Front("objects.localhost", (8080, 8443))
-    assert router_ports(front, ["postgres://x", BUCKET]) == (8080, 8443)
-    assert router_ports(front, ["postgres://x"]) == () == router_ports(None, [BUCKET])

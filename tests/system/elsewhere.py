@@ -34,12 +34,15 @@ class Elsewhere:
 
 
 @contextlib.contextmanager
-def machine() -> Iterator[tuple[str, Sequence[str]]]:
-    """Such a machine, gone afterwards: its address, and the words that a command begins with to be run on it."""
+def machine(network: str = "198.18") -> Iterator[tuple[str, Sequence[str]]]:
+    """Such a machine, gone afterwards: its address, and the words that a command begins with to be run on it.
+
+    Another `network` (two numbers) puts it elsewhere: `172.30` is a private one.
+    """
     number = (os.getpid() * 2 + (place := next(_numbers))) % 16_000
     name = f"sntest-{os.getpid()}-{place}"
     cable = f"snt{os.getpid()}-{place}"[:15]
-    near, far = (f"198.18.{number // 64}.{number % 64 * 4 + end}" for end in (1, 2))
+    near, far = (f"{network}.{number // 64}.{number % 64 * 4 + end}" for end in (1, 2))
     _ip("netns", "add", name)
     try:
         _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name)

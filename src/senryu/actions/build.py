@@ -14,6 +14,7 @@ from ..core.build import Build, BuildFailed, BuildOrder, BuildStatus, Built, Str
 from ..core.clock import Clock
 from ..core.errors import Conflict, NotFound, PlatformError
 from ..core.log_line import LogWriter
+from ..core.object_store import buckets_in
 from ..core.reach import reached_ports
 from ..core.slug import Slug
 from ..core.source import Source
@@ -57,8 +58,8 @@ async def _order_of(app: App, started: Build, db: Database, vault: Vault) -> Bui
         latest = await latest_release(tx, app.id, vault=vault)
         attached = await attached_variables(tx, app.id, vault=vault)
     config = {**(latest.config_vars if latest else {}), **attached}
-    reaches = reached_ports(config, attached)
-    return BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack, reaches)
+    reached = reached_ports(config, attached), buckets_in(config.values())
+    return BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack, *reached)
 
 
 async def build(

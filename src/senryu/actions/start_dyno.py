@@ -13,6 +13,7 @@ from ..core.dyno import BASE_ENV, Dyno, DynoKind, DynoOrder, DynoState, Engine, 
 from ..core.dyno_size import DynoSize
 from ..core.feature import METADATA
 from ..core.log_line import LogWriter
+from ..core.object_store import buckets_in
 from ..core.reach import reached_ports
 from ..core.release import Release
 from ..store.add_ons import attached_variables
@@ -117,6 +118,7 @@ def order_of(
         columns=wish.columns,
         lines=wish.lines,
         reaches=reached_ports(env, attached),
+        buckets=buckets_in(env.values()),
     )
 
 

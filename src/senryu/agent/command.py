@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from . import boot, cleanup, forwarding, home, lot, mounts, network
 from .data import Data
 from .disk import Disks
 from .dynos import Dynos
+from .firewall import Database
 from .front import Front
 from .home import Home
 from .launch import Site
@@ -39,7 +41,8 @@ def run(argv: Sequence[str] | None) -> int:
             cleanup.clean(place, arguments.user)
             return 0
         front = Front(arguments.objects_host, tuple(arguments.router_port), arguments.router_address)
-        _run_agent(place, arguments.user, front if front.objects_host and front.ports else None)
+        database = _database(arguments.database) if arguments.database else None
+        _run_agent(place, arguments.user, front if front.objects_host and front.ports else None, database)
     except PlatformError as error:
         print(f"senryu-agent: {error.message}", file=sys.stderr)
         return 1
@@ -53,11 +56,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--objects-host", default="", help="host name of object storage; without one there is none")
     parser.add_argument("--router-port", action="append", type=int, default=[], help="a port of the router; may be given again")
     parser.add_argument("--router-address", default="", help="the address it listens on; none: the loopback")
+    parser.add_argument("--database", default="", metavar="HOST:PORT", help="a PostgreSQL server of yours, which dynos are to reach")
     parser.add_argument("--cleanup", action="store_true", help="end all dynos of this home and remove all that was made outside it")
     return parser
 
 
-def _run_agent(place: Home, user: str, front: Front | None) -> None:
+def _database(place: str) -> Database | None:
+    """None, and a word of it, for a name that leads nowhere now."""
+    host, _, port = place.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), socket.AF_INET, socket.SOCK_STREAM)
+        return Database(IPv4Address(found[0][4][0]), int(port))
+    except (OSError, ValueError) as error:
+        print(f"senryu-agent: no IPv4 address of {host} ({error}): dynos reach it on the Internet only", file=sys.stderr)
+        return None
+
+
+def _run_agent(place: Home, user: str, front: Front | None, database: Database | None) -> None:
     mounts.private_mounts()
     mounts.adopt_orphans()
     home.prepare(place)
@@ -68,8 +83,8 @@ def _run_agent(place: Home, user: str, front: Front | None) -> None:
             cleanup.forget_owners(place)
         for directory in (place.slugs, place.runtime):
             boot.forget_earlier_boots(directory)
-        network.prepare(our_lot)
-        site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks(), front)
+        network.prepare(our_lot, database)
+        site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks(), front, database)
         asyncio.run(_serve(site, Data(place, our_lot, user, front)))
     finally:
         os.close(lock)

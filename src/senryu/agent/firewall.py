@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from senryu.core.reach import DATABASE_PORTS
 
@@ -29,7 +31,15 @@ _NOT_THE_INTERNET = (
 )
 
 
-def script(lot: Lot, resolvers: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A PostgreSQL server of the operator's: dynos with a grant for its port reach it, also on a private network or on this machine."""
+
+    address: IPv4Address
+    port: int
+
+
+def script(lot: Lot, resolvers: Sequence[str], database: Database | None = None) -> str:
     """The whole table of a lot, replacing what was there. `resolvers` are the DNS servers dynos may ask though they are local."""
     dynos = f'"{lot.link_prefix}*"'
     return f"""\
@@ -59,7 +69,7 @@ table inet {lot.table} {{
     iifname != {dynos} return
     ct state established,related accept
     ct status dnat ct original ip daddr {lot.gateway} accept
-    ip saddr . tcp dport @grants jump granted
+{_database_rule(database)}    ip saddr . tcp dport @grants jump granted
     drop
   }}
   chain counted {{
@@ -79,7 +89,7 @@ table inet {lot.table} {{
   chain from_dyno {{
     oifname "sn*-*" drop
     ct state established,related accept
-{_resolver_rules(resolvers)}    ip daddr {{ {", ".join(_NOT_THE_INTERNET)} }} drop
+{_resolver_rules(resolvers)}{_database_rule(database)}    ip daddr {{ {", ".join(_NOT_THE_INTERNET)} }} drop
     ct state new add @connections {{ ip saddr ct count over {CONNECTIONS_PER_DYNO} }} drop
     accept
   }}
@@ -127,6 +137,12 @@ def resolvers_in(resolv_conf: str) -> list[str]:
             if address.version == 4 and not address.is_loopback:
                 found.append(str(address))
     return found
+
+
+def _database_rule(database: Database | None) -> str:
+    if database is None:
+        return ""
+    return f"    ip daddr {database.address} tcp dport {database.port} ip saddr . tcp dport @grants accept\n"
 
 
 def _resolver_rules(resolvers: Sequence[str]) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-
-from senryu.core.object_store import buckets_in
 
 from .lot import Lot
 
@@ -30,17 +28,12 @@ class Front:
         return self.address or _LOOPBACK
 
 
-def hosts_lines(front: Front | None, gateway: str, values: Iterable[str]) -> str:
-    """The lines of a dyno's /etc/hosts for object storage and the buckets that its config vars (`values`) name. Pure."""
+def hosts_lines(front: Front | None, gateway: str, buckets: Sequence[str]) -> str:
+    """The lines of a dyno's /etc/hosts for object storage and its buckets. Pure."""
     if front is None:
         return ""
-    names = [front.objects_host, *(f"{bucket}.{front.objects_host}" for bucket in buckets_in(values))]
+    names = [front.objects_host, *(f"{bucket}.{front.objects_host}" for bucket in buckets)]
     return "".join(f"{gateway}\t{name}\n" for name in names)
-
-
-def router_ports(front: Front | None, values: Iterable[str]) -> tuple[int, ...]:
-    """The router's ports for a dyno whose config vars (`values`) name a bucket, none for others. Pure."""
-    return front.ports if front is not None and any(buckets_in(values)) else ()
 
 
 def leading(lot: Lot, front: Front) -> str:

@@ -15,10 +15,12 @@ from uuid import UUID
 
 from senryu.core.dyno import DynoOrder, Mount
 from senryu.core.errors import Invalid
+from senryu.core.reach import DATABASE_PORT
 
 from . import bundle, cgroup, failure, mounts, network, record, shim, stack
 from .disk import Disks
-from .front import Front, hosts_lines, router_ports
+from .firewall import Database
+from .front import Front, hosts_lines
 from .home import Home
 from .lot import Lot
 
@@ -35,6 +37,7 @@ class Site:
     resolvers: tuple[str, ...]
     buildpacks: Path
     front: Front | None = None
+    database: Database | None = None
 
 
 def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> record.Record:
@@ -52,7 +55,7 @@ def _launched(order: DynoOrder, index: int, slug: Path | None, site: Site) -> re
     namespace = network.cable(lot, index)
     with ExitStack() as undo, ExitStack() as temporary:
         undo.callback(network.uncable, lot, index)
-        reaches = (*order.reaches, *router_ports(site.front, order.env.values()))
+        reaches = _reached(order, site)
         network.grant(lot, index, reaches)
         undo.callback(network.revoke, lot, index, reaches)
         undo.callback(discard, home, order.id)
@@ -71,6 +74,13 @@ def _launched(order: DynoOrder, index: int, slug: Path | None, site: Site) -> re
         record.write(directory, launched)
         undo.pop_all()
     return launched
+
+
+def _reached(order: DynoOrder, site: Site) -> tuple[int, ...]:
+    """The ports it is let through to: data servers' of this machine, the router's for its buckets, that of the operator's own database."""
+    router = site.front.ports if site.front is not None and order.buckets else ()
+    database = (site.database.port,) if site.database is not None and DATABASE_PORT in order.reaches else ()
+    return tuple(dict.fromkeys((*order.reaches, *router, *database)))
 
 
 def discard(home: Home, dyno_id: UUID) -> None:
@@ -105,7 +115,7 @@ def _place(order: DynoOrder, index: int, slug: Path | None, site: Site, temporar
     home, lot = site.home, site.lot
     directory = home.dyno(order.id)
     uid = lot.uid(index)
-    hosts = hosts_lines(site.front, lot.gateway, order.env.values())
+    hosts = hosts_lines(site.front, lot.gateway, order.buckets)
     identity = stack.Identity(uid, str(order.id), lot.address(index), site.resolvers, hosts)
     disk = directory / "disk"
     disk.mkdir()

@@ -38,7 +38,7 @@ def resolvers() -> list[str]:
     return []
 
 
-def prepare(lot: Lot) -> None:
+def prepare(lot: Lot, database: firewall.Database | None = None) -> None:
     """The gateway address, forwarding and the rules of a lot. Idempotent. Raises: Unavailable when the kernel cannot do what it must."""
     check_kernel()
     with Links() as links:
@@ -54,7 +54,7 @@ def prepare(lot: Lot) -> None:
     if before != "1":
         _FORWARD_BEFORE.write_text(before)
         _FORWARD.write_text("1")
-    _nft(firewall.script(lot, resolvers()))
+    _nft(firewall.script(lot, resolvers(), database))
 
 
 def grant(lot: Lot, index: int, ports: Sequence[int]) -> None:

@@ -191,6 +191,7 @@ class ContainerBuilder:
             pids=limits.BUILD_PIDS,
             disk_bytes=limits.BUILD_DISK_BYTES,
             reaches=order.reaches,
+            buckets=order.buckets,
             mounts=(
                 *self._shared,
                 Mount(str(run.work.inside), "/build"),

@@ -46,7 +46,7 @@ class Build:
 @dataclass(frozen=True, slots=True)
 class BuildOrder:
     """Everything a builder needs. `buildpacks` empty: the built-in ones detect. `env` is the app's config vars (files in ENV_DIR);
-    `reaches` the ports of data servers that it may reach.
+    `reaches` and `buckets` what a dyno of the app could reach.
     """
 
     id: UUID
@@ -57,6 +57,7 @@ class BuildOrder:
     env: Mapping[str, str]
     stack: str
     reaches: tuple[int, ...] = ()
+    buckets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ class DynoOrder:
     Takes: `id`, new for each start (a restarted web.1 has another id); `name`, `web.1`, `run.4821`; `command`, what a Procfile line
     holds, run by `bash`; `env`, the exact environment; `slug`, the SHA-256 of the slug unpacked at `/app`, None for
     an empty one; `port`, what `$PORT` says (0: the dyno serves nothing); `tty`, a terminal of `columns` x `lines`; `stdin`,
-    whether input can be attached; `reaches`, ports of the platform's own data servers that only dynos told so may reach.
+    whether input can be attached; `reaches`, ports of data servers that only dynos told so may reach; `buckets`,
+    those of object storage that it finds by name.
     """
 
     id: UUID
@@ -76,6 +77,7 @@ class DynoOrder:
     lines: int = 24
     mounts: tuple[Mount, ...] = field(default=())
     reaches: tuple[int, ...] = ()
+    buckets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
@@ -79,9 +79,9 @@ def check_order(order: BucketOrder) -> None:
         raise Invalid(f"The order for the bucket {order.bucket} is not valid; keys are letters and digits, quotas at least 1 MiB.")
 
 
-def buckets_in(values: Iterable[str]) -> Iterator[str]:
+def buckets_in(values: Iterable[str]) -> tuple[str, ...]:
     """Those that config vars name, each once."""
-    return iter(dict.fromkeys(value for value in values if BUCKET.match(value)))
+    return tuple(dict.fromkeys(value for value in values if BUCKET.match(value)))
 
 
 def rooms(uses: Iterable[BucketUse]) -> Mapping[str, int]:

@@ -29,14 +29,17 @@ def reached_ports(env: Mapping[str, str], attached: Mapping[str, str]) -> tuple[
     A database's URL may have been copied from another app by hand, as at Heroku. The port of a store is for apps that have it attached,
     as Redis counts connections before it knows whose they are.
     """
-    databases = {_database_port(value) for value in env.values()}
+    databases = {port for value in env.values() if (port := _database_port(value)) is not None}
     stores = {_store_port(value) for value in attached.values() if value.startswith("rediss://")}
-    return tuple(sorted((databases & {*DATABASE_PORTS}) | {port for port in stores if port in STORE_PORTS}))
+    return tuple(sorted(databases | {port for port in stores if port in STORE_PORTS}))
 
 
-def _database_port(value: str) -> int:
+def _database_port(value: str) -> int | None:
+    """Of the port of a server elsewhere nothing is known here; the agent is told where the operator's own is."""
     found = _DATABASE_URL.search(value)
-    return int(found[1] or DATABASE_PORT) if found else 0
+    if found is None:
+        return None
+    return FOLLOWER_PORT if found[1] == str(FOLLOWER_PORT) else DATABASE_PORT
 
 
 def _store_port(url: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..config import SETTINGS, WITH_PASSWORDS, Settings
 
@@ -53,6 +54,11 @@ def preparation(settings: Settings) -> tuple[str, ...]:
     return (program("senryud"), *flags(settings), "prepare")
 
 
+def _database(settings: Settings) -> tuple[str, ...]:
+    parts = urlsplit(settings.postgres_admin_url)
+    return ("--database", f"{parts.hostname}:{parts.port or 5432}") if parts.hostname else ()
+
+
 def services(settings: Settings) -> tuple[Service, ...]:
     """The three processes. A database URL with a password goes into senryu.toml, not into argv."""
     home, ours = settings.home, flags(settings)
@@ -64,7 +70,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         Service(
             "agent",
             "Senryu agent: starts and stops dynos (root)",
-            (program("senryu-agent"), "--home", str(home), "--user", USER, *front, *address),
+            (program("senryu-agent"), "--home", str(home), "--user", USER, *front, *address, *_database(settings)),
             "root",
             keeps_children=True,
         ),

@@ -25,7 +25,7 @@ class OwnServer:
 
 
 class GivenServer:
-    """One that is there already: `postgres://admin:password@host:port/`. Dynos must be able to reach it by that name."""
+    """One that is there already: `postgres://admin:password@host:port/`. Dynos go there by that name."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
