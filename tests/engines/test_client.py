@@ -31,6 +31,23 @@ async def test_an_agent_whose_queue_is_full_is_waited_for(tmp_path: Path) -> Non
             connection.close()
 
 
-async def test_an_agent_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left_a_socket", [False, True])
+async def test_an_agent_that_was_killed_is_waited_for(tmp_path: Path, left_a_socket: bool) -> None:
+    path = tmp_path / "agent.sock"
+    if left_a_socket:
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path))
+    talk = asyncio.create_task(client.begin(path, protocol.ListDynos()))
+    await asyncio.sleep(0.1)
+    assert not talk.done()
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        (await talk).close()
+
+
+async def test_an_agent_that_stays_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_RESTART_S", 0.1)
     with pytest.raises(Unavailable, match="does not answer"):
         await client.begin(tmp_path / "agent.sock", protocol.ListDynos())

@@ -90,6 +90,12 @@ for port in (8333, 8888, 9333, 8080, 18888, 19333, 18333):
 print("done")
 """,
 }
+_IN_A_BUILD = """#!/usr/bin/env python
+import os, boto3
+s3, bucket = boto3.client("s3"), os.environ["AWS_S3_BUCKET"]
+s3.put_object(Bucket=bucket, Key="from-build", Body=b"kite")
+print("the build wrote", s3.get_object(Bucket=bucket, Key="from-build")["Body"].read())
+"""
 _NODE = {
     "package.json": json.dumps(
         {
@@ -159,6 +165,7 @@ def test_sdks_find_the_bucket_by_themselves_and_browsers_by_presigned_urls(platf
     assert said.count("refused") == 6
     assert said.splitlines()[-1] == "done"
 
+    assert "the build wrote b'kite'" in python.deploy({"bin/post_compile": _IN_A_BUILD})
     _outlives_kills(platform, python)
 
     for app in (python, node):

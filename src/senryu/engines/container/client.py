@@ -14,7 +14,8 @@ from senryu.agent.wire import Channel, Closed, TooLarge
 from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
-_QUEUE_FULL_S = 0.01
+_LOOK_S = 0.01
+_RESTART_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,20 @@ class Conversation:
 
 
 async def _connect(connection: socket.socket, path: Path) -> None:
-    """asyncio would take a full queue for a connection under way: to a Unix socket it is made at once or not at all, see unix(7)."""
+    """asyncio would take a full queue for a connection under way: to a Unix socket it is made at once or not at all, see unix(7).
+
+    An agent that was killed is there again in a second; nobody has been asked anything meanwhile.
+    """
+    until = asyncio.get_running_loop().time() + _RESTART_S
     while True:
         try:
             return connection.connect(str(path))
         except BlockingIOError:
-            await asyncio.sleep(_QUEUE_FULL_S)
+            pass
+        except (ConnectionRefusedError, FileNotFoundError):
+            if asyncio.get_running_loop().time() > until:
+                raise
+        await asyncio.sleep(_LOOK_S)
 
 
 async def begin(path: Path, request: protocol.Request) -> Conversation:
