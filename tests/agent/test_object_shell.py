@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from senryu.agent import object_shell
+from senryu.agent import object_shell, objects
 from senryu.core.errors import Unavailable
 
 
@@ -37,6 +37,15 @@ def test_one_whose_agent_was_killed_does_nothing_later(tmp_path: Path) -> None:
     while _lives(shell):
         assert time.monotonic() < deadline, f"process {shell} goes on"
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: chroot")
+def test_a_server_that_is_ended_takes_what_was_being_asked_of_it_along(tmp_path: Path) -> None:
+    asking = "import os, sys, time; os.chroot(sys.argv[1]); print(flush=True); time.sleep(61)"
+    with subprocess.Popen([sys.executable, "-c", asking, str(tmp_path)], stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None and shell.stdout.readline()
+        objects.stop(tmp_path)  # the server itself has gone, as after a crash
+        assert shell.wait(20) == -signal.SIGKILL
 
 
 def _lives(pid: int) -> bool:

@@ -38,7 +38,7 @@ import os, time, boto3
 from botocore.config import Config
 s3, bucket = boto3.client("s3", config=Config(retries={"max_attempts": 0})), os.environ["AWS_S3_BUCKET"]
 acknowledged, until = 0, time.monotonic() + 150
-while acknowledged < 400 and time.monotonic() < until:
+while acknowledged < 150 and time.monotonic() < until:
     try:
         s3.put_object(Bucket=bucket, Key=f"many/{acknowledged}", Body=b"%d " % acknowledged * 2000)
     except Exception:

@@ -149,16 +149,29 @@ class Program:
 
 
 def stop(root: Path) -> None:
-    """Ends the server of a root directory. What it has acknowledged is kept. Blocks."""
+    """Ends the server of a root directory, and what a killed agent was asking it. What it has acknowledged is kept. Blocks."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         pid = _pid(root)
         if pid is None:
-            return
+            break
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         while _pid(root) == pid and time.monotonic() < deadline:
             time.sleep(0.05)
+    for left in _inside(root):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(left, signal.SIGKILL)
+
+
+def _inside(root: Path) -> list[int]:
+    """The processes that have this root."""
+    found = []
+    for number in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if number.isdigit() and Path(f"/proc/{number}/root").samefile(root):
+                found.append(int(number))
+    return found
 
 
 def _owner(place: Place) -> tuple[int, int]:
