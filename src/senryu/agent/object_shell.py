@@ -36,9 +36,9 @@ def run(words: Sequence[str], commands: list[str]) -> str:
 
 
 def make(shell: Shell, order: BucketOrder) -> None:
-    """See ObjectServer."""
+    """See ObjectServer. One shell for all: each takes a quarter of a second to begin."""
     bucket = order.bucket
-    shell(
+    there = shell(
         [
             f"s3.bucket.create -name {bucket} -owner {bucket}",
             f"s3.bucket.quota -name={bucket} -op=set -sizeMB={order.quota_bytes // MIB}",
@@ -46,10 +46,12 @@ def make(shell: Shell, order: BucketOrder) -> None:
             f"s3.configure -user={bucket} -access_key={order.access_key} -secret_key={order.secret_key}"
             f" -buckets={bucket} -actions={_ACTIONS} -apply",
             *([f"s3.anonymous.set -bucket {bucket} -access Read"] if order.is_public else []),
+            "s3.bucket.list",
+            f"s3.accesskey.list -user {bucket}",
         ]
     )
-    there = shell(["s3.bucket.list", f"s3.accesskey.list -user {bucket}"])
-    _expect(_quotas(there).get(bucket) == order.quota_bytes and order.access_key in there, bucket, "made")
+    has_key = re.search(rf"^{re.escape(order.access_key)} +Active$", there, re.MULTILINE) is not None
+    _expect(_quotas(there).get(bucket) == order.quota_bytes and has_key, bucket, "made")
 
 
 def limit(shell: Shell, bucket: str, quota_bytes: int) -> None:
