@@ -85,30 +85,33 @@ async def drop_credential(add_on: AddOn, name: str, *, databases: Databases, **p
 
 
 async def _given(credential: Credential, add_on: AddOn, plan: Plan, *, databases: Databases, **parts: Unpack[Releasing]) -> Credential:
-    """The server has the password; from here on apps get it."""
+    """The server has the password; from here on apps get it. One that rotates does so until they were all released with it."""
     config = await databases.set_credential(add_on.id, plan, credential.name, credential.password)
     vault, now = parts["vault"], parts["clock"].now()
-    active = replace(credential, state=CredentialState.ACTIVE, config=config, password="", updated_at=now)
+    given = replace(credential, config=config, updated_at=now)
+    if credential.state is not CredentialState.ROTATING:
+        given = _settled(given)
     async with parts["db"].transaction() as tx:
-        if credential.name != DEFAULT:
-            await update_credential(tx, active, vault=vault)
-            return active
-        found = await find_add_on(tx, add_on.id, vault=vault)
+        await update_credential(tx, given, vault=vault)
+        found = await find_add_on(tx, add_on.id, vault=vault) if credential.name == DEFAULT else None
         if found is not None:
             leading = replace(found, config={**found.config, **config}, updated_at=now)
             await update_add_on(tx, leading, vault=vault)
             await lead_followers(tx, leading, **parts)
-        await delete_credential(tx, credential.id)
-    return active
+    return given
+
+
+def _settled(credential: Credential) -> Credential:
+    return replace(credential, state=CredentialState.ACTIVE, password="")
 
 
 async def _rotated(
     credential: Credential, add_on: AddOn, plan: Plan, *, by: Account, databases: Databases, **parts: Unpack[Releasing]
 ) -> None:
-    active = await _given(credential, add_on, plan, databases=databases, **parts)
+    given = await _given(credential, add_on, plan, databases=databases, **parts)
     async with parts["db"].reading() as tx:
         attached = await list_attachments(tx, add_on_id=add_on.id, vault=parts["vault"])
-        names = {a.app_id: a.name for a, _ in reversed(attached) if credential_in(a.namespace) == active.name}
+        names = {a.app_id: a.name for a, _ in reversed(attached) if credential_in(a.namespace) == given.name}
         apps = await find_apps(tx, set(names))
     for app in apps.values():
         await release_as(app, f"Update {names[app.id]} by {add_on.service}", by=by, **parts)
@@ -117,7 +120,12 @@ async def _rotated(
             followers = await list_followers(tx, add_on.id, vault=parts["vault"])
         for follower in followers:
             await release_users(follower, "Update", by=by, **parts)
-    await databases.end_connections(add_on.id, active.name)
+    await databases.end_connections(add_on.id, given.name)
+    async with parts["db"].transaction() as tx:
+        if given.name == DEFAULT:
+            await delete_credential(tx, given.id)
+        else:
+            await update_credential(tx, _settled(given), vault=parts["vault"])
 
 
 async def _dropped(credential: Credential, *, databases: Databases, **parts: Unpack[Releasing]) -> None:
