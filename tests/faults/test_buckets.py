@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
 import re
-import subprocess
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from buckets import client, names_of_objects
 from senryu.agent import object_shell
-from system.person import PROGRAM, App
+from system.person import App
 from system.rig import Copy, eventually
 
 from .conftest import ROUNDS, NewApp
+from .interrupted import killed_during
 
 VICTIMS = (("senryud",), ("agent",), ("senryud", "agent"))
 _FINISHED_S = 90.0
@@ -65,23 +63,6 @@ def _is_whole(app: App) -> bool:
     return len(named) == len(add_ons) and set(_config(app)) == variables and _on_server(app.copy) == named
 
 
-def _killed_during(app: App, victims: tuple[str, ...], *words: str) -> bool:
-    """Runs a command of ours while they die; whether the command was told that it is done."""
-    asking = subprocess.Popen(
-        [str(PROGRAM), words[0], "-a", app.name, *words[1:]],
-        env=app.owner.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    time.sleep(0.1 + random.random() * 1.1)
-    for victim in victims:
-        app.copy.kill(victim)
-    asking.communicate(timeout=120)
-    app.copy.await_health()
-    return asking.returncode == 0
-
-
 def _await_whole(app: App, what: str) -> None:
     try:
         eventually(lambda: _is_whole(app), what, _FINISHED_S)
@@ -105,7 +86,7 @@ def test_buckets_are_whole_or_gone_whenever_the_platform_dies_while_they_are_mad
     for number in range(max(3, ROUNDS * 3 // 20)):
         victims = VICTIMS[number % len(VICTIMS)]
         before = {add_on["name"] for add_on in _addons(app)}
-        is_told = _killed_during(app, victims, "addons:create", "senryu-objects", "--", "--public-read=true")
+        is_told = killed_during(app, victims, "addons:create", "senryu-objects", "--", "--public-read=true")
         _await_whole(app, f"buckets to be whole after the death of {victims}")
         made = {add_on["name"] for add_on in _addons(app)} - before
         assert len(made) <= 1 and (made or not is_told)
@@ -113,7 +94,7 @@ def test_buckets_are_whole_or_gone_whenever_the_platform_dies_while_they_are_mad
             for pair in _pairs(app):
                 _await_usable(pair)
         for name in made:
-            is_gone = _killed_during(app, victims, "addons:destroy", name, "--confirm", app.name)
+            is_gone = killed_during(app, victims, "addons:destroy", name, "--confirm", app.name)
             _await_whole(app, f"destroyed buckets to be gone after the death of {victims}")
             assert name not in {add_on["name"] for add_on in _addons(app)} or not is_gone
     assert kept["name"] in {add_on["name"] for add_on in _addons(app)}

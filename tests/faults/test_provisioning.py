@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from system.person import PROGRAM, App
+from system.person import App
 from system.rig import Copy, eventually
 
 from .conftest import ROUNDS, NewApp
+from .interrupted import killed_during
 
 pytestmark = pytest.mark.postgres
 _PSQL = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/psql"))), Path("/usr/bin/psql"))
@@ -45,36 +44,20 @@ def _named_by(app: App) -> set[str]:
     return {url.rpartition("/")[2] for key, url in _config(app).items() if url.startswith("postgres://")}
 
 
-def _killed_during(app: App, *words: str) -> bool:
-    """Runs a command of ours while senryud dies; whether the command was told that it is done."""
-    asking = subprocess.Popen(
-        [str(PROGRAM), words[0], "-a", app.name, *words[1:]],
-        env=app.owner.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    time.sleep(0.15 + random.random() * 0.7)
-    app.copy.kill("senryud")
-    asking.communicate(timeout=120)
-    app.copy.await_health()
-    return asking.returncode == 0
-
-
 def test_add_ons_are_whole_or_gone_whenever_the_platform_dies_while_they_are_made_or_destroyed(platform: Copy, make_app: NewApp) -> None:
     app = make_app()
     app.senryu("addons:create", "heroku-postgresql")  # so that the server runs
     kept = len(_addons(app))
     for _ in range(max(3, ROUNDS // 10)):
         before = {add_on["name"] for add_on in _addons(app)}
-        is_told = _killed_during(app, "addons:create", "heroku-postgresql")
+        is_told = killed_during(app, ("senryud",), "addons:create", "heroku-postgresql", within_s=0.85)
         eventually(lambda: _is_calm(app), "add-ons to be whole", _FINISHED_S)
         made = {add_on["name"] for add_on in _addons(app)} - before
         assert len(made) <= 1 and (made or not is_told)
         eventually(lambda: _databases(platform) == _named_by(app), "one database for each config var", _FINISHED_S)
         for name in made:
             assert any(f"@{name}" in release["description"] or name in release["description"] for release in app.releases())
-            is_gone = _killed_during(app, "addons:destroy", name, "--confirm", app.name)
+            is_gone = killed_during(app, ("senryud",), "addons:destroy", name, "--confirm", app.name, within_s=0.85)
             eventually(lambda: _is_calm(app) and _databases(platform) == _named_by(app), "destroyed ones to be gone", _FINISHED_S)
             assert name not in {add_on["name"] for add_on in _addons(app)} or not is_gone
     for url in (url for url in _config(app).values() if url.startswith("postgres://")):

@@ -58,8 +58,10 @@ async def _order_of(app: App, started: Build, db: Database, vault: Vault) -> Bui
         latest = await latest_release(tx, app.id, vault=vault)
         attached = await attached_variables(tx, app.id, vault=vault)
     config = {**(latest.config_vars if latest else {}), **attached}
-    reached = reached_ports(config, attached), buckets_in(config.values())
-    return BuildOrder(started.id, app.id, app.name, started.source, packs, config, started.stack, *reached)
+    ports, buckets = reached_ports(config, attached), buckets_in(config.values())
+    return BuildOrder(
+        started.id, app.id, app.name, started.source, packs, config, started.stack, reaches=ports, buckets=buckets
+    )
 
 
 async def build(

@@ -39,6 +39,24 @@ class Database:
     port: int
 
 
+# Who may reach which ports; who holds how many connections.
+_SETS = """\
+  set grants {
+    type ipv4_addr . inet_service
+  }
+  set connections {
+    type ipv4_addr
+    size 65535
+    flags dynamic
+  }
+  set database_connections {
+    type ipv4_addr
+    size 65535
+    flags dynamic
+  }
+"""
+
+
 def script(lot: Lot, resolvers: Sequence[str], database: Database | None = None) -> str:
     """The whole table of a lot, replacing what was there. `resolvers` are the DNS servers dynos may ask though they are local."""
     dynos = f'"{lot.link_prefix}*"'
@@ -46,20 +64,7 @@ def script(lot: Lot, resolvers: Sequence[str], database: Database | None = None)
 table inet {lot.table}
 delete table inet {lot.table}
 table inet {lot.table} {{
-  set grants {{
-    type ipv4_addr . inet_service
-  }}
-  set connections {{
-    type ipv4_addr
-    size 65535
-    flags dynamic
-  }}
-  set database_connections {{
-    type ipv4_addr
-    size 65535
-    flags dynamic
-  }}
-  chain arriving {{
+{_SETS}  chain arriving {{
     type filter hook prerouting priority mangle; policy accept;
     iifname {dynos} meta nfproto ipv6 drop
     iifname {dynos} fib saddr . iif oif 0 drop

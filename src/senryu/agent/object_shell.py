@@ -5,6 +5,7 @@ So each change is followed by a look at what is there.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -29,8 +30,13 @@ def run(words: Sequence[str], commands: list[str]) -> str:
     `timeout` and not the agent ends what takes too long: a program that outlived the agent would carry on with what was given up.
     """
     words, text = ("timeout", "--signal=KILL", f"{_TIMEOUT_S:g}", *words), "\n".join([*commands, ""])
-    done = subprocess.run(words, input=text, capture_output=True, text=True, check=False, cwd="/", env={"HOME": "/tmp", "PATH": _PATH})
-    if done.returncode == -signal.SIGKILL:  # `timeout` ends itself with it
+    environment, status = {"HOME": "/tmp", "PATH": _PATH}, -signal.SIGKILL
+    with contextlib.suppress(subprocess.TimeoutExpired):  # should the kernel not let go of it
+        done = subprocess.run(
+            words, input=text, capture_output=True, text=True, timeout=2 * _TIMEOUT_S, check=False, cwd="/", env=environment
+        )
+        status = done.returncode
+    if status == -signal.SIGKILL:  # `timeout` ends itself with it
         raise Unavailable("The S3 server of the platform does not answer; try again in a minute.")
     return done.stdout + done.stderr
 

@@ -213,7 +213,8 @@ def _elect(place: Place, uid: int, gid: int) -> None:
             env={"PATH": _PATH},
         )  # fmt: skip
     if done.returncode != 0:
-        raise Unavailable("The object storage of the platform cannot write its own files; see that its disk has room and is sound.")
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing"])[-1]
+        raise Unavailable(f"The S3 server's own files could not be written ({last[:200]}); see that the disk has room and is sound.")
 
 
 def _start(place: Place) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..config import SETTINGS, WITH_PASSWORDS, Settings
+from ..core.reach import DATABASE_PORT
 
 # Its stdout is the request log, opened by itself: it may put a link there, which root would follow. HAProxy takes O_APPEND off its
 # stdout (2.6: fd_set_nonblock), and would then write over the log from its beginning: an empty line, which readers pass over, moves the
@@ -56,7 +57,7 @@ def preparation(settings: Settings) -> tuple[str, ...]:
 
 def _database(settings: Settings) -> tuple[str, ...]:
     parts = urlsplit(settings.postgres_admin_url)
-    return ("--database", f"{parts.hostname}:{parts.port or 5432}") if parts.hostname else ()
+    return ("--database", f"{parts.hostname}:{parts.port or DATABASE_PORT}") if parts.hostname else ()
 
 
 def services(settings: Settings) -> tuple[Service, ...]:

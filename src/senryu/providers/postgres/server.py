@@ -6,10 +6,10 @@ from urllib.parse import unquote, urlsplit
 
 from ...core.data_server import DataServers
 from ...core.errors import Invalid
+from ...core.reach import DATABASE_PORT
 from .connect import Reached, Server
 
 _ADMIN = "senryu_admin"
-_PORT = 5432
 
 
 class OwnServer:
@@ -33,9 +33,9 @@ class GivenServer:
             raise Invalid("postgres_admin_url must be like postgres://admin:password@host:5432/, with an administrator of that server.")
         password = unquote(parts.password) if parts.password else None
         self._reached = Reached(
-            {"host": parts.hostname, "port": parts.port or _PORT, "user": unquote(parts.username), "password": password},
+            {"host": parts.hostname, "port": parts.port or DATABASE_PORT, "user": unquote(parts.username), "password": password},
             parts.hostname,
-            parts.port or _PORT,
+            parts.port or DATABASE_PORT,
         )
 
     async def reached(self) -> Reached:

@@ -110,8 +110,9 @@ local function is_gone(txn)
   return not is_there and failure ~= "timeout"
 end
 
--- No byte came: the dyno closed (H13), is no more (H21), or the time is up (H12). HAProxy's own way closes the connection of a visitor who was answered before
--- without a page and without a line in the log. It is left to HAProxy to send once more what only reads, and to wait for a body that streams.
+-- No byte came: the dyno closed (H13), is no more (H21), or the time is up (H12). HAProxy's own way closes the connection of a visitor who
+-- was answered before without a page and without a line in the log. It is left to HAProxy to send once more what only reads, and to wait
+-- for a body that streams.
 core.register_action("answer", { "tcp-res" }, function(txn)
   local is_late = txn.f:date(0, "ms") - txn:get_var("txn.since") >= FIRST_BYTE_MS -- not core.now(): that clock is another
   local code = is_late and "H12" or "H13"
