@@ -174,14 +174,21 @@ class Copy:
 
     def kill(self, service: str) -> None:
         """kill -9; returns when runit has started another process."""
-        before = self.pid(service)
-        os.kill(before, signal.SIGKILL)
+        killed: list[int] = []
+
+        def is_killed() -> bool:
+            with contextlib.suppress(OSError, ValueError):  # runit is between two of them
+                before = self.pid(service)
+                os.kill(before, signal.SIGKILL)
+                killed.append(before)
+            return bool(killed)
 
         def is_replaced() -> bool:
             with contextlib.suppress(OSError, ValueError):
-                return self.pid(service) != before
+                return self.pid(service) not in killed
             return False
 
+        eventually(is_killed, f"a {service} to kill")
         eventually(is_replaced, f"another {service}")
 
     def own_log(self, lines: int = 15) -> str:
