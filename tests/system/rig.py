@@ -174,22 +174,34 @@ class Copy:
 
     def kill(self, service: str) -> None:
         """kill -9; returns when runit has started another process."""
+        self._kill(service, lambda: self.pid(service))
+
+    def postmaster(self, cluster: str = "postgres") -> int:
+        """The main process of PostgreSQL's server. Raises: OSError, ValueError, IndexError while it is replaced."""
+        return int((self.home / "data" / cluster / "cluster/postmaster.pid").read_text().splitlines()[0])
+
+    def kill_postgres(self, cluster: str = "postgres") -> None:
+        """kill -9; returns when the agent has started another."""
+        self._kill(f"server of {cluster}", lambda: self.postmaster(cluster))
+
+    def _kill(self, what: str, pid: Callable[[], int]) -> None:
+        """Between two processes there may be no pid, or that of one which is gone."""
         killed: list[int] = []
 
         def is_killed() -> bool:
-            with contextlib.suppress(OSError, ValueError):  # runit is between two of them
-                before = self.pid(service)
-                os.kill(before, signal.SIGKILL)
-                killed.append(before)
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                found = pid()
+                os.kill(found, signal.SIGKILL)
+                killed.append(found)
             return bool(killed)
 
         def is_replaced() -> bool:
-            with contextlib.suppress(OSError, ValueError):
-                return self.pid(service) not in killed
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                return pid() not in killed and not Path(f"/proc/{killed[0]}").exists()
             return False
 
-        eventually(is_killed, f"a {service} to kill")
-        eventually(is_replaced, f"another {service}")
+        eventually(is_killed, f"a {what} to kill")
+        eventually(is_replaced, f"another {what}")
 
     def own_log(self, lines: int = 15) -> str:
         """The last words of each service."""

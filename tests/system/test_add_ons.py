@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -36,10 +34,6 @@ def _asked(app: App, statement: str) -> str:
     return app.senryu("run", "--exit-code", "--", f'{_PSQL} "$DATABASE_URL" -v ON_ERROR_STOP=1 -Atc "{statement}"').stdout.strip()
 
 
-def _postmaster(copy: Copy) -> int:
-    return int((copy.home / "data/postgres/cluster/postmaster.pid").read_text().splitlines()[0])
-
-
 def test_an_app_has_a_database_of_its_own_that_outlives_kills(platform: Copy, make_app: NewApp) -> None:
     app, other = make_app(), make_app()
     app.push()
@@ -59,9 +53,7 @@ def test_an_app_has_a_database_of_its_own_that_outlives_kills(platform: Copy, ma
     assert "pg_hba" in refused.stdout + refused.stderr
 
     # What was committed is there after kill -9 of the server's main process, which is started again by itself.
-    killed = _postmaster(platform)
-    os.kill(killed, signal.SIGKILL)
-    eventually(lambda: not Path(f"/proc/{killed}").exists() and _postmaster(platform) != killed, "another server")
+    platform.kill_postgres()
     eventually(lambda: _answers(app), "the database's answer")
     platform.kill("agent")
     platform.kill("senryud")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ import pytest
 from .conftest import NewApp
 from .person import App
 from .rig import Copy, eventually
-from .test_add_ons import _api, _postmaster
+from .test_add_ons import _api
 
 pytestmark = pytest.mark.postgres
 _PSQL = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/psql"))), Path("/usr/bin/psql"))
@@ -66,9 +64,7 @@ def _said(app: App, num: int) -> str:
 
 def _kill(copy: Copy, victim: str) -> None:
     if victim == "postgres":
-        killed = _postmaster(copy)
-        os.kill(killed, signal.SIGKILL)
-        eventually(lambda: not Path(f"/proc/{killed}").exists() and _postmaster(copy) != killed, "another server")
+        copy.kill_postgres()
     else:
         copy.kill(victim)
     copy.await_health()

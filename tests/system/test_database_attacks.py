@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
 import subprocess
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -152,7 +148,6 @@ def test_credentials_outlive_kills_of_the_server_and_the_platform(platform: Copy
     app.push()
     app.senryu("addons:create", "heroku-postgresql:standard-0", "--name", f"kept-{app.name}")
     _psql(app, "CREATE TABLE kept AS SELECT 7 AS n")
-    path = platform.home / "data/postgres/cluster/postmaster.pid"
     for kill in ("senryud", "postgres", "senryud"):
         for words in (("pg:credentials:create", "--name", f"c-{kill}"), ("pg:credentials:rotate", "--confirm", app.name)):
             going = subprocess.Popen(
@@ -169,7 +164,7 @@ def test_credentials_outlive_kills_of_the_server_and_the_platform(platform: Copy
                 platform.kill("senryud")
                 platform.await_health()
             else:
-                eventually(partial(_is_killed, path), "a server to kill")  # the last kill's is perhaps not there yet
+                platform.kill_postgres()
             going.wait(120)
     # Every credential that is told of works, and none is half made or half changed.
     eventually(lambda: _states(app) == {"active"}, "settled credentials", 200)
@@ -185,13 +180,6 @@ def test_credentials_outlive_kills_of_the_server_and_the_platform(platform: Copy
     users = ", ".join("'" + each["credentials"][0]["user"] + "'" for each in listed)
     assert _psql(other, f"SELECT count(*) FROM pg_database WHERE datname = '{database}'") == "0"
     assert _psql(other, f"SELECT count(*) FROM pg_roles WHERE rolname IN ({users})") == "0"
-
-
-def _is_killed(path: Path) -> bool:
-    with suppress(OSError, ValueError, IndexError):
-        os.kill(int(path.read_text().splitlines()[0]), signal.SIGKILL)
-        return True
-    return False
 
 
 def _states(app: App) -> set[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -20,10 +18,6 @@ pytestmark = pytest.mark.postgres
 def _asked(app: App, variable: str, statement: str, *, check: bool = True) -> str:
     command = f'{_PSQL} "${variable}" -v ON_ERROR_STOP=1 -Atqc "{statement}" 2>&1'
     return app.senryu("run", "--exit-code", "--", command, check=check).stdout.strip()
-
-
-def _standby(copy: Copy) -> int:
-    return int((copy.home / "data/postgres-standby/cluster/postmaster.pid").read_text().splitlines()[0])
 
 
 def _says(app: App, variable: str, statement: str, wanted: str) -> None:
@@ -51,9 +45,7 @@ def test_a_follower_is_read_kept_unfollowed_and_gone(platform: Copy, make_app: N
     assert refused.returncode != 0 and follower["name"] in refused.stderr
 
     # kill -9 of the copy, then of the agent as well.
-    killed = _standby(platform)
-    os.kill(killed, signal.SIGKILL)
-    eventually(lambda: not Path(f"/proc/{killed}").exists() and _standby(platform) != killed, "another copy", 60)
+    platform.kill_postgres("postgres-standby")
     platform.kill("agent")
     platform.await_health()
     _asked(app, "DATABASE_URL", "INSERT INTO pictures VALUES ('moth')")
@@ -80,7 +72,7 @@ def test_a_follower_is_read_kept_unfollowed_and_gone(platform: Copy, make_app: N
     app.senryu("addons:create", "heroku-postgresql:standard-0", "--as", "SECOND", "--", "--follow", "DATABASE")
     app.senryu("pg:wait")
     _says(app, "SECOND_URL", "SELECT count(*) FROM pictures", "3")
-    last = _standby(platform)
+    last = platform.postmaster("postgres-standby")
     app.senryu("addons:destroy", "SECOND", "--confirm", app.name)
     eventually(lambda: not (platform.home / "data/postgres-standby").exists(), "no copy left", 90)
     assert not Path(f"/proc/{last}").exists() or b"standby" not in Path(f"/proc/{last}/cmdline").read_bytes()
