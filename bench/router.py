@@ -1,8 +1,10 @@
-"""Our HAProxy configuration with 1 and with 1,000 apps beside a bare HAProxy with the same backend. `python bench/router.py [rounds]`.
+"""Our HAProxy configuration with 1 and with 1,000 apps beside a bare HAProxy with the same backend.
 
+`python bench/router.py [rounds] [backend]`
 Bare means its defaults, which keep connections on both sides, and one thread, as ours. `CPU` is the proxy's own time for one request, which
 other work on the machine disturbs least. Needs wrk (apt-get install wrk). Each round measures every contestant once, in turn; ratios are of
-medians over rounds. The backend is an HAProxy that answers by itself; load generator, proxy and backend share the machine's two processors.
+medians over rounds. The backend is an HAProxy that answers by itself, so that the proxy is what runs out first, or an app that does as
+little as an app can: `gunicorn` (one worker), `uvicorn` or `node`. Load generator, proxy and backend share the machine's two processors.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -54,6 +57,79 @@ def haproxy(config: Path, output: Path) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             program.terminate()
             program.wait(20)
+
+
+_WSGI = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "1024")])
+    return [b"x" * 1024]
+"""
+_ASGI = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain"), (b"content-length", b"1024")]})
+    await send({"type": "http.response.body", "body": b"x" * 1024})
+"""
+_NODE = """
+require("http").createServer((_, answer) => answer.end("x".repeat(1024))).listen(Number(process.argv[2]), "127.0.0.1")
+"""
+
+
+def app(kind: str, folder: Path, port: int) -> list[str]:
+    """The command of an app on a port."""
+    (folder / "page.py").write_text(_WSGI if kind == "gunicorn" else _ASGI)
+    (folder / "page.js").write_text(_NODE)
+    where = ["--chdir", str(folder), "-b", f"127.0.0.1:{port}"]
+    return {
+        "gunicorn": [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-w",
+            "1",
+            "-k",
+            "gthread",
+            "--threads",
+            "4",
+            "--keep-alive",
+            "60",
+            *where,
+            "page:app",
+        ],
+        "uvicorn": [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--app-dir",
+            str(folder),
+            "--port",
+            str(port),
+            "--log-level",
+            "error",
+            "--lifespan",
+            "off",
+            "page:app",
+        ],
+        "node": ["node", str(folder / "page.js"), str(port)],
+    }[kind]
+
+
+@contextlib.contextmanager
+def running_app(kind: str, folder: Path, port: int) -> Iterator[None]:
+    """An app that answers."""
+    program = subprocess.Popen(
+        app(kind, folder, port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert program.poll() is None and time.monotonic() < deadline, f"{kind} does not start"
+            time.sleep(0.05)
+        yield
+    finally:
+        program.terminate()
+        program.wait(20)
 
 
 def plain(folder: Path, name: str, text: str) -> Path:
@@ -110,18 +186,23 @@ def _latency(said: str, share: str) -> float:
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
 
 
-def main(rounds: int) -> None:
+def main(rounds: int, kind: str) -> None:
+    """Prints the table."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing; apt-get install wrk")
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         origin, bare_port, closing_port, *ports = free_ports(7)
-        contestants = []
-        for what, config, port in (
-            ("backend alone", backend(origin), origin),
+        contestants: list[tuple[str, int, str, int]] = []
+        proxies = [
             ("bare HAProxy", bare(bare_port, origin, closes=False), bare_port),
             ("bare HAProxy, a connection per request", bare(closing_port, origin, closes=True), closing_port),
-        ):
+        ]
+        if kind == "haproxy":
+            proxies.insert(0, ("backend alone", backend(origin), origin))
+        else:
+            stack.enter_context(running_app(kind, folder, origin))
+        for what, config, port in proxies:
             file = plain(folder, f"port-{port}", config)
             contestants.append((what, port, "app-0.localhost", stack.enter_context(haproxy(file, folder / f"{port}.log")).pid))
         for place, apps in ((0, 1), (2, 1000)):
@@ -136,10 +217,10 @@ def main(rounds: int) -> None:
         for _ in range(rounds):
             for contestant, port, host, pid in contestants:
                 found[contestant].append(measured(port, host, pid))
-    _print(found, rounds)
+    _print(found, rounds, kind)
 
 
-def _print(found: dict[str, list[tuple[float, ...]]], rounds: int) -> None:
+def _print(found: dict[str, list[tuple[float, ...]]], rounds: int, kind: str) -> None:
     medians = {name: [statistics.median(column) for column in zip(*samples, strict=True)] for name, samples in found.items()}
     bare_rate, _, bare_p99, bare_cpu = medians["bare HAProxy"]
     rows = [
@@ -148,8 +229,8 @@ def _print(found: dict[str, list[tuple[float, ...]]], rounds: int) -> None:
         for name, (rate, p50, p99, cpu) in medians.items()
     ]  # fmt: skip
     head = ("what", "requests/s", "÷ bare", "p50 ms", "p99 ms", "p99 − bare", "CPU µs", "CPU − bare")
-    print_table(f"Router, {rounds} rounds of {SECONDS} s, {CONNECTIONS} connections (targets 0.95 and +0.30 ms)", head, rows)
+    print_table(f"Router before {kind}, {rounds} rounds of {SECONDS} s, {CONNECTIONS} connections (targets 0.95 and +0.30 ms)", head, rows)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3, sys.argv[2] if len(sys.argv) > 2 else "haproxy")
