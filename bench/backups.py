@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,19 @@ def restored(copy: Copy, url: str, dump: Path) -> None:
     plain(copy, url, "pg_restore", "--no-owner", "--no-acl", "-d", "plain", str(dump), database="plain")
 
 
+def settled(copy: Copy, url: str) -> None:
+    """Nothing is left to be written: whoever is second would wait for the disk on behalf of the first, and for the first's checkpoint."""
+    plain(copy, url, "psql", "-qc", "CHECKPOINT", database="postgres")
+    os.sync()
+    time.sleep(0.5)
+
+
+def by_turns(first: Callable[[], None], second: Callable[[], None], round: int) -> None:
+    """Each is the first in every other round."""
+    for each in (second, first) if round % 2 else (first, second):
+        each()
+
+
 def measured(megabytes: int, rounds: int) -> tuple[float, dict[str, list[float]]]:
     """The database's size in MB, and the seconds of each way and round."""
     took: dict[str, list[float]] = {name: [] for name in ("pg_dump", "backup", "pg_restore", "restore")}
@@ -84,16 +98,33 @@ def measured(megabytes: int, rounds: int) -> tuple[float, dict[str, list[float]]
         url = ask(copy, token, "GET", f"/apps/{app.name}/config-vars")["DATABASE_URL"]
         plain(copy, url, "psql", "-qc", _FILL.format(rows=megabytes * 1024 * 1024 // _ROW_BYTES))
         dump, path = copy.home / "plain.dump", f"/client/v11/databases/{made['id']}"
-        for _ in range(rounds):
+
+        def dump_plainly() -> None:
+            settled(copy, url)
             took["pg_dump"].append(timed_ms(lambda: dumped(copy, url, dump)) / 1000)
+
+        def back_up() -> None:
+            settled(copy, url)
             took["backup"].append(finished_s(copy, token, app, f"{path}/backups"))
+
+        def restore_plainly() -> None:
             plain(copy, url, "psql", "-qc", "DROP DATABASE IF EXISTS plain", database="postgres")
             plain(copy, url, "psql", "-qc", "CREATE DATABASE plain", database="postgres")
+            settled(copy, url)
             took["pg_restore"].append(timed_ms(lambda: restored(copy, url, dump)) / 1000)
+
+        def restore() -> None:
+            settled(copy, url)
+            took["restore"].append(finished_s(copy, token, app, f"{path}/restores", {"backup_url": newest()["to_url"]}))
+
+        def newest() -> Any:
             found = ask(copy, token, "GET", f"/client/v11/apps/{app.name}/transfers")
-            backup = [each for each in found if each["to_type"] == "gof3r"][-1]
-            took["restore"].append(finished_s(copy, token, app, f"{path}/restores", {"backup_url": backup["to_url"]}))
-        return backup["source_bytes"] / 1024 / 1024, took
+            return [each for each in found if each["to_type"] == "gof3r"][-1]
+
+        for round in range(rounds):
+            by_turns(dump_plainly, back_up, round)
+            by_turns(restore_plainly, restore, round)
+        return newest()["source_bytes"] / 1024 / 1024, took
 
 
 def main(megabytes: int, rounds: int) -> None:

@@ -30,6 +30,8 @@ ESSENTIAL = SERVICE.plan("essential-0")
 class Local:
     """A server on the loopback."""
 
+    last = None
+
     def __init__(self, place: postgres.Place) -> None:
         self.place = place
 

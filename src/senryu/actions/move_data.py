@@ -114,21 +114,30 @@ async def into_archive(source: Side, report: Report, transfers: Transfers) -> No
         await transfers.blobs.put(report.transfer.key, report.counted(dumped), max_bytes=BACKUP_MAX_BYTES)
 
 
-async def into_database(
-    archive: str, target: Side, report: Report, transfers: Transfers, extensions: Sequence[str] = ()
-) -> int:
+async def into_database(archive: str, target: Side, report: Report, transfers: Transfers, extensions: Sequence[str] = ()) -> int:
     """Replaces a database by the archive at a key; gives how many statements failed. Raises: Invalid, Conflict, Unavailable."""
-    entries = restorable(await transfers.programs.entries(transfers.blobs.get(archive)))
     chunks = report.counted(transfers.blobs.get(archive))
     if isinstance(target, DatabaseAddress):
+        entries = restorable(await transfers.programs.entries(transfers.blobs.get(archive)))
         return await transfers.programs.restore(target, chunks, entries, report.say, clean=True)
     movable = transfers.movable(target)
     plan = transfers.suppliers[target.service].service.plan(target.plan)
-    room = await movable.make_room(target.id, report.transfer.id, await movable.address(target.config["URL"]), extensions)
+    making = asyncio.ensure_future(_room(target, report, transfers, extensions))
+    try:
+        entries = restorable(await transfers.programs.entries(transfers.blobs.get(archive)))  # meanwhile
+        room = await making
+    finally:
+        making.cancel()
+        await asyncio.gather(making, return_exceptions=True)
     restoring = transfers.programs.restore(room, chunks, entries, report.say, clean=False)
     failed = await _within(plan.limits["bytes"], restoring, lambda: movable.room_bytes(report.transfer.id), plan.name)
     await movable.put_in_place(target.id, report.transfer.id)
     return failed
+
+
+async def _room(target: AddOn, report: Report, transfers: Transfers, extensions: Sequence[str]) -> DatabaseAddress:
+    movable = transfers.movable(target)
+    return await movable.make_room(target.id, report.transfer.id, await movable.address(target.config["URL"]), extensions)
 
 
 async def _within(most: int, restoring: Awaitable[int], size: Callable[[], Awaitable[int]], plan: str) -> int:
@@ -144,4 +153,3 @@ async def _within(most: int, restoring: Awaitable[int], size: Callable[[], Await
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-

@@ -26,6 +26,7 @@ _F_SETPIPE_SZ = 1031
 _ENTRIES_MAX_BYTES = protocol.REQUEST_MAX_BYTES - 64 * 1024
 _LINE_MAX_BYTES = 64 * 1024
 _LAST_WORDS = 5
+_GATHERED_S = 0.01  # the programs take and give 4 KiB at a time: waking for each costs as much as pg_restore itself
 _STALL_TIMEOUT_S = 2 * 3600.0  # of one index that is built, or one lock that is waited for
 
 
@@ -68,7 +69,7 @@ class ContainerArchivePrograms:
         """See ArchivePrograms."""
         request = protocol.RunArchiveProgram("dump", source, None if extensions is None else list(extensions))
         async with self._running(request, said) as program:
-            while chunk := await _read(program.stdout):
+            while chunk := await _read(program.stdout, gathered_s=_GATHERED_S):
                 yield chunk
             _check(await program.status(), program, "The backup failed")
 
@@ -131,13 +132,14 @@ def _unheard(_: Sequence[str]) -> None:
     """Nobody listens."""
 
 
-async def _read(file: int) -> bytes:
-    """Up to a chunk; empty at the end. Raises: Unavailable after a silence."""
+async def _read(file: int, *, gathered_s: float = 0.0) -> bytes:
+    """Up to a chunk, of what comes within a time; empty at the end. Raises: Unavailable after a silence."""
     while True:
         try:
             return os.read(file, _CHUNK_BYTES)
         except BlockingIOError:
             await _pause(file)
+            await asyncio.sleep(gathered_s)
 
 
 async def _pause(file: int, *, for_writing: bool = False) -> None:
@@ -158,6 +160,7 @@ async def _feed(program: _Program, archive: AsyncIterator[bytes]) -> None:
                     left = left[os.write(program.stdin, left) :]
                 except BlockingIOError:
                     await _pause(program.stdin, for_writing=True)
+                    await asyncio.sleep(_GATHERED_S)
                 except OSError:
                     return  # it has ended, and says why itself
     program.hang_up("stdin")

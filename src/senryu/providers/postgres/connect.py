@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,7 +23,11 @@ class Reached:
 
 
 class Server(Protocol):
-    """Where the databases are."""
+    """Where the databases are. `last` is how it was reached the last time; nobody has looked since whether it runs."""
+
+    @property
+    def last(self) -> Reached | None:
+        """None before the first time, and for one that is looked for each time."""
 
     async def reached(self) -> Reached:
         """Sees to it that the server runs. Raises: Unavailable."""
@@ -34,14 +38,26 @@ async def connected(server: Server, database: str = "postgres", *, timeout_s: fl
     """Bounded by `timeout_s` as a whole. Raises: Unavailable when the server does not answer or fails."""
     import asyncpg  # here, as it takes 10 MB of a platform that has no databases to supply
 
-    reached = await server.reached()
     try:
-        async with asyncio.timeout(timeout_s):
-            admin = await asyncpg.connect(**{**reached.admin, "database": database}, timeout=TIMEOUT_S)
-            try:
+        admin, reached = await _opened(server, database)
+        try:
+            async with asyncio.timeout(timeout_s):
                 await admin.execute("SET search_path = pg_catalog; SET default_transaction_read_only = off")
                 yield admin, reached
-            finally:
-                await admin.close(timeout=TIMEOUT_S)
+        finally:
+            await admin.close(timeout=TIMEOUT_S)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable(f"The PostgreSQL server of the platform failed ({type(error).__name__}); try again in a minute.") from error
+
+
+async def _opened(server: Server, database: str) -> tuple[Any, Reached]:
+    """Where it was before, as asking whether it runs takes longer than connecting; else wherever it is then."""
+    import asyncpg
+
+    async def to(reached: Reached) -> tuple[Any, Reached]:
+        return await asyncpg.connect(**{**reached.admin, "database": database}, timeout=TIMEOUT_S), reached
+
+    if (last := server.last) is not None:
+        with suppress(OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
+            return await to(last)
+    return await to(await server.reached())

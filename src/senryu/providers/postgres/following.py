@@ -28,6 +28,8 @@ SELECT CASE WHEN (SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'stre
 class StandbyServer:
     """See Server."""
 
+    last = None
+
     def __init__(self, servers: DataServers) -> None:
         self._servers = servers
 

@@ -147,6 +147,7 @@ class _There:
     """A server that runs."""
 
     where: Reached
+    last = None
 
     async def reached(self) -> Reached:
         """See Server."""

@@ -17,15 +17,19 @@ class OwnServer:
 
     def __init__(self, servers: DataServers) -> None:
         self._servers = servers
+        self.last: Reached | None = None
 
     async def reached(self) -> Reached:
         """See Server."""
         where = await self._servers.run_data("postgres")
-        return Reached({"host": where.sockets, "port": where.port, "user": _ADMIN}, where.address, where.port)
+        self.last = Reached({"host": where.sockets, "port": where.port, "user": _ADMIN}, where.address, where.port)
+        return self.last
 
 
 class GivenServer:
     """One that is there already: `postgres://admin:password@host:port/`. Dynos go there by that name."""
+
+    last = None
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
