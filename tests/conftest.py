@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -63,3 +65,9 @@ async def house(tmp_path: Path, empty_database: Path) -> AsyncIterator[House]:
     """The whole house in memory."""
     async with house_at(tmp_path / "home", empty_database) as built:
         yield built
+
+
+@pytest.fixture
+def new_house(tmp_path: Path, empty_database: Path) -> Callable[[], AbstractAsyncContextManager[House]]:
+    """Houses one after the other, each empty."""
+    return lambda: house_at(tmp_path / uuid4().hex, empty_database)

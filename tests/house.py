@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import func, select
 
 from contract import hold_answer
 from senryu.actions.authenticate import authorize
@@ -33,6 +34,7 @@ from senryu.api.rendezvous import Rendezvous
 from senryu.blobs.memory import MemoryBlobStore
 from senryu.config import settings
 from senryu.core.account import Account
+from senryu.core.add_on import all_variables
 from senryu.core.attempts import Attempts
 from senryu.core.dyno import Dyno
 from senryu.core.formation import quantities
@@ -47,11 +49,13 @@ from senryu.logs.streams import FileStreams
 from senryu.platform import Platform
 from senryu.routers.memory import MemoryRouter
 from senryu.store.accounts import create_account
+from senryu.store.add_ons import list_attachments
 from senryu.store.apps import find_app
-from senryu.store.database import Database
+from senryu.store.database import Database, Transaction
 from senryu.store.dynos import list_dynos
 from senryu.store.formation import list_formation
 from senryu.store.releases import current_release, list_releases
+from senryu.store.tables import apps, releases
 from senryu.store.vault import Vault
 from stand_ins import HouseResolver, IdleDrains, ScriptedAuthority, ScriptedBuilder
 
@@ -136,6 +140,34 @@ class WatchedRouter(MemoryRouter):
     async def route_of(self, name: str) -> Route | None:
         """What it routes now for an app."""
         return next((route for route in await self.routes() if route.app_name == name), None)
+
+
+class HeldDatabase(Database):
+    """Holds every transaction of every story to decisions/0066: what apps have from add-ons changes with a release of them, or not."""
+
+    def __init__(self, url: str, vault: Vault) -> None:
+        super().__init__(url)
+        self._vault = vault
+        self.broken: list[str] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with super().transaction() as tx:
+            before = await _environments(tx, self._vault)
+            yield tx
+            after = await _environments(tx, self._vault)
+            changed = [id for id in before.keys() & after.keys() if before[id][0] != after[id][0] and before[id][1] == after[id][1]]
+            self.broken += [
+                f"{id} has {sorted(after[id][0])} from add-ons without a release, and had {sorted(before[id][0])}" for id in changed
+            ]
+
+
+async def _environments(tx: Transaction, vault: Vault) -> dict[UUID, tuple[dict[str, str], int]]:
+    """What each app has from add-ons, and its newest release."""
+    newest = select(apps.c.id, func.max(releases.c.version)).join(releases, releases.c.app_id == apps.c.id).group_by(apps.c.id)
+    versions = {row[0]: row[1] for row in await tx.execute(newest)}
+    entries = await list_attachments(tx, vault=vault)
+    return {id: (all_variables([entry for entry in entries if entry[0].app_id == id]), version) for id, version in versions.items()}
 
 
 @dataclass(frozen=True)
@@ -347,9 +379,9 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
     clock = StoryClock()
     wanted = settings({"home": home, "database_url": database_url, "acme_directory": ScriptedAuthority.directory_url}, {})
     async with AsyncExitStack() as stack:
-        db = Database(wanted.database_url)
-        stack.push_async_callback(db.close)
         vault = Vault([VAULT_KEY])
+        db = HeldDatabase(wanted.database_url, vault)
+        stack.push_async_callback(db.close)
         blobs = MemoryBlobStore()
         engine = await stack.enter_async_context(MemoryEngine(now=clock.now))
         drains = IdleDrains()
@@ -393,3 +425,4 @@ async def house_at(home: Path, empty_database: Path, database_url: str | None = 
             yield house
         finally:
             await house.supervisor.__aexit__()
+        assert db.broken == []

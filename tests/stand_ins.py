@@ -127,6 +127,8 @@ class ScriptedSupplier:
         self.gate_out: asyncio.Event | None = None
         self.asked = 0
         self.is_late = False  # with what follows
+        self.is_slow = False  # says later what it made
+        self.moves = False  # to another URL with each plan
 
     @property
     def service(self) -> AddOnService:
@@ -141,12 +143,13 @@ class ScriptedSupplier:
         if leader := options.get("follow"):
             return Given(None) if self.is_late else {"URL": follower_url(leader, "10.0.0.1", 5433)}
         self.made[id], self.options[id] = plan.slug, options
-        return {"URL": f"scripted://{id}"}
+        return Given(None, f"r-{id}") if self.is_slow else {"URL": f"scripted://{id}"}
 
-    async def change_plan(self, id: UUID, plan: Plan) -> None:
+    async def change_plan(self, id: UUID, plan: Plan) -> Given | None:
         """See Supplier."""
         self._check()
         self.made[id] = plan.slug
+        return Given({"URL": f"scripted://{id}/{plan.slug}"}) if self.moves else None
 
     async def deprovision(self, id: UUID) -> None:
         """See Supplier."""

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import structlog
 
+from .actions.change_add_on import finish_plans
 from .actions.follow_database import end_following
 from .actions.partners import PartnerRecords, offer_partners
 from .actions.provision import finish_add_ons
-from .actions.release_attached import release_attached
 from .actions.reset_store import finish_resets
 from .api.parts import releasing
 from .config import Settings
@@ -69,13 +69,11 @@ async def registered_partners(
 
 async def look_after_add_ons(platform: Platform) -> None:
     """Goes on with what crashes and failures interrupted, for ever."""
-    began, is_released = platform.clock.now(), False
+    began = platform.clock.now()
     while True:
         try:
-            if not is_released:
-                await release_attached(before=began, **releasing(platform))
-                is_released = True
             await finish_add_ons(suppliers=platform.suppliers, began=began, **releasing(platform))
+            await finish_plans(suppliers=platform.suppliers, **releasing(platform))
             if platform.following is not None:
                 with suppress(Unavailable):  # it goes with another round
                     await end_following(platform.following, **releasing(platform))

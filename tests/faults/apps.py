@@ -70,3 +70,25 @@ def files(manners: str, mark: str = "first") -> dict[str, str]:
         "Procfile": "web: python3 app.py\nworker: sleep 100000\n",
         "app.py": _SERVER.replace("{manners}", manners).replace("{mark}", mark),
     }
+
+
+_TELLER = '''\
+import http.server, json, os
+
+
+class Teller(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps(dict(os.environ)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Teller).serve_forever()
+'''
+
+
+def teller() -> dict[str, str]:
+    """An app that answers every request with its environment."""
+    return {"requirements.txt": "", "Procfile": "web: python3 app.py\n", "app.py": _TELLER}

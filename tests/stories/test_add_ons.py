@@ -10,7 +10,6 @@ import pytest
 
 from house import House, eventually
 from senryu.actions.provision import finish_add_ons
-from senryu.actions.release_attached import release_attached
 from senryu.api.parts import releasing
 from senryu.core.errors import Unavailable
 from senryu.providers.postgres import SERVICE
@@ -136,39 +135,6 @@ async def test_what_a_process_left_half_made_the_next_one_finishes_at_once(house
     await finish_add_ons(suppliers=house.platform.suppliers, began=house.clock.now(), **releasing(house.platform))
     [add_on] = (await house.client.get("/apps/soon/addons")).json()
     assert (add_on["state"], list(supplier.made)) == ("provisioned", [UUID(add_on["id"])])
-
-
-@pytest.mark.parametrize("step", ["provision", "attach", "deprovision"])
-async def test_a_release_that_a_crash_kept_from_following_is_made_at_the_next_start(
-    house: House, supplier: ScriptedSupplier, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    await house.create("cut-off")
-    await house.deploy("cut-off")
-    await house.create("guest")
-    await house.deploy("guest")
-    made = {} if step == "provision" else (await house.client.post("/apps/cut-off/addons", json={"plan": "heroku-postgresql"})).json()
-
-    async def dies(*_: object, **__: object) -> None:
-        raise OSError("kill -9")
-
-    monkeypatch.setattr(f"senryu.actions.{'attach' if step == 'attach' else 'provision'}.release_as", dies)
-    client = house.anyone(house.owner.token, is_held=False)
-    if step == "provision":
-        answer = await client.post("/apps/cut-off/addons", json={"plan": "heroku-postgresql"})
-    elif step == "attach":
-        answer = await client.post("/addon-attachments", json={"addon": made["name"], "app": "guest"})
-    else:
-        answer = await client.request("DELETE", f"/apps/cut-off/addons/{made['id']}", json={"force": False})
-    assert answer.status_code == 500
-    monkeypatch.undo()
-    name = "guest" if step == "attach" else "cut-off"
-    before = (await house.releases(name))[-1].version
-    for _ in range(2):  # the second start has nothing to do
-        await release_attached(before=house.clock.now(), **releasing(house.platform))
-    assert (await house.releases(name))[-1].version == before + 1
-    await house.settle(name)
-    [dyno] = await house.serving(name)
-    assert any(value.startswith("scripted://") for value in dyno.order.env.values()) is (step != "deprovision")
 
 
 async def test_what_cannot_be_made_nor_taken_away_now_goes_later_and_says_why_it_was_not_made(

@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from house import House
-from senryu.actions import credentials
 from senryu.actions.credentials import finish_credentials
 from senryu.actions.keep_databases import DatabaseLoop
 from senryu.api.parts import releasing
@@ -230,29 +229,3 @@ async def test_settings_are_shown_and_set(house: House, databases: ScriptedDatab
     assert (shown["log_min_duration_statement"]["value"], shown["log_lock_waits"]["value"]) == (-1, False)
     await house.client.patch(f"/postgres/v0/databases/{made['id']}/config", json={"track_functions": "all"})
     assert databases.done[-1] == ("set", "track_functions", "all")
-
-
-@pytest.mark.parametrize("name", ["default", "analyst"])
-async def test_a_rotation_that_ended_before_apps_were_released_is_gone_on_with(
-    house: House, databases: ScriptedDatabases, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    made = await _database(house, "turning")
-    path = f"/postgres/v0/databases/{made['name']}/credentials"
-    if name != "default":
-        await house.client.post(path, json={"name": name})
-        body = {"addon": made["name"], "app": "turning", "name": "READER", "namespace": f"credential:{name}"}
-        await house.client.post("/addon-attachments", json=body)
-
-    async def ended(*_: object, **__: object) -> None:
-        raise AWAY
-
-    releases = len(await house.releases("turning"))
-    with monkeypatch.context() as crash:
-        crash.setattr(credentials, "release_as", ended)
-        await house.client.post(f"{path}/{name}/credentials_rotation", json={})
-    assert {each["name"]: each["state"] for each in (await house.client.get(path)).json()}[name] == "rotating"
-    assert len(await house.releases("turning")) == releases
-    await finish_credentials(databases=databases, suppliers=house.platform.suppliers, older_s=0.0, **releasing(house.platform))
-    assert {each["state"] for each in (await house.client.get(path)).json()} == {"active"}
-    assert len(await house.releases("turning")) == releases + 1
-    assert ("end", UUID(made["id"]), name) in databases.done

@@ -1,4 +1,4 @@
-"""Attaching add-ons to apps and detaching them. Each is a release, whose dynos have other config vars.
+"""Attaching add-ons to apps and detaching them. Each is a release, in the same transaction, whose dynos have other config vars.
 
 Source: https://devcenter.heroku.com/articles/managing-add-ons#using-attachment-names
 """
@@ -9,39 +9,18 @@ from typing import Unpack
 from uuid import uuid4
 
 from ..core.account import Account
-from ..core.add_on import AddOn, AddOnService, Attachment, check_free, checked_attachment_name, next_attachment_name
+from ..core.add_on import AddOn, AddOnService, AddOnState, Attachment, check_free, checked_attachment_name, next_attachment_name
 from ..core.app import App
 from ..core.database import DEFAULT, CredentialState, namespace
 from ..core.errors import Conflict, Invalid, NotFound
-from ..core.release import Release
-from ..store.accounts import find_accounts
-from ..store.add_ons import create_attachment, delete_attachments, list_attachments
-from ..store.apps import find_apps, lock_app
+from ..store.add_ons import create_attachment, delete_attachments, list_attachments, lock_add_on
+from ..store.apps import lock_app
 from ..store.credentials import find_credential
 from ..store.releases import latest_release
 from .note import note
 from .parts import Releasing
-from .release import Draft, release
-
-
-async def release_as(app: App, description: str, *, by: Account, **parts: Unpack[Releasing]) -> Release | None:
-    """A release that changes nothing but what comes from add-ons."""
-
-    def draft(latest: Release | None) -> Draft:
-        return Draft(description, latest.config_vars if latest else {})
-
-    return await release(app, draft, by=by, **parts)
-
-
-async def release_users(add_on: AddOn, what: str, *, by: Account | None = None, **parts: Unpack[Releasing]) -> None:
-    """A release of each app that has the add-on attached, as somebody's or as the apps' owners'. `what` was done, such as `Update`."""
-    async with parts["db"].reading() as tx:
-        attached = await list_attachments(tx, add_on_id=add_on.id, vault=parts["vault"])
-        apps = await find_apps(tx, {attachment.app_id for attachment, _ in attached})
-        owners = await find_accounts(tx, {app.owner_id for app in apps.values()})
-    for app in apps.values():
-        names = sorted(attachment.name for attachment, _ in attached if attachment.app_id == app.id)
-        await release_as(app, f"{what} {', '.join(names)} (@{add_on.name})", by=by or owners[app.owner_id], **parts)
+from .release import announce
+from .release_attached import release_as
 
 
 async def attach(
@@ -64,9 +43,12 @@ async def attach(
     if add_on.app_id != app.id and not service.supports_sharing:
         raise Invalid(f"{add_on.name} cannot be shared with other apps.")
     async with parts["db"].transaction() as tx:
+        current = await lock_add_on(tx, add_on.id, vault=vault)  # its config does not change between
         held = await lock_app(tx, app.id)
         if held is None:
             raise NotFound("Couldn't find that app.")
+        if current is None or current.state is AddOnState.DEPROVISIONING:
+            raise Conflict(f"{add_on.name} is being destroyed.")
         if credential != DEFAULT:
             found = await find_credential(tx, add_on.id, credential, vault=vault)
             if found.state is not CredentialState.ACTIVE:
@@ -80,21 +62,26 @@ async def attach(
             await delete_attachments(tx, id=former.id)
             await note(tx, held, former, "destroy", now=now, by=by.id)
             attached = [entry for entry in attached if entry[0] is not former]
-        check_free(wanted, add_on, attached, latest.config_vars if latest else {})
+        check_free(wanted, current, attached, latest.config_vars if latest else {})
         made = Attachment(uuid4(), add_on.id, app.id, wanted, now, now, namespace(credential))
         await create_attachment(tx, made)
         await note(tx, held, made, "create", now=now, by=by.id)
-    await release_as(app, f"Attach {wanted} (@{add_on.name})", by=by, **parts)
+        released = await release_as(tx, app.id, f"Attach {wanted} (@{current.name})", by=by, **parts)
+    await announce(*released, **parts)
     return made
 
 
 async def detach(app: App, attachment: Attachment, add_on: AddOn, *, by: Account, **parts: Unpack[Releasing]) -> None:
     """Takes an attachment away. Raises: Conflict for the last one of the app that pays for the add-on."""
     async with parts["db"].transaction() as tx:
+        await lock_add_on(tx, add_on.id, vault=parts["vault"])
         of_add_on = await list_attachments(tx, add_on_id=add_on.id, vault=parts["vault"])
+        if all(other.id != attachment.id for other, _ in of_add_on):
+            raise NotFound(f"{attachment.name} of {app.name} is detached already.")
         own = [other for other, _ in of_add_on if other.app_id == add_on.app_id and other.id != attachment.id]
         if attachment.app_id == add_on.app_id and not own:
             raise Conflict(f"{attachment.name} is {app.name}'s last attachment of {add_on.name}; destroy the add-on instead.", app=app.name)
         await delete_attachments(tx, id=attachment.id)
         await note(tx, app, attachment, "destroy", now=parts["clock"].now(), by=by.id)
-    await release_as(app, f"Detach {attachment.name} (@{add_on.name})", by=by, **parts)
+        released = await release_as(tx, attachment.app_id, f"Detach {attachment.name} (@{add_on.name})", by=by, **parts)
+    await announce(*released, **parts)

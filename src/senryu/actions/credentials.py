@@ -20,12 +20,13 @@ from ..core.database import DEFAULT, Credential, CredentialState, Databases, che
 from ..core.errors import Conflict, Invalid, PlatformError
 from ..core.limits import CREDENTIALS_MAX
 from ..store.accounts import find_accounts
-from ..store.add_ons import find_add_on, list_attachments, list_followers, update_add_on
+from ..store.add_ons import find_add_on, list_attachments, lock_add_on, update_add_on
 from ..store.apps import find_apps
 from ..store.credentials import create_credential, delete_credential, find_credential, list_credentials, update_credential
-from .attach import release_as, release_users
 from .follow_database import lead_followers
 from .parts import Releasing
+from .release import Made, announce
+from .release_attached import release_users
 
 _log = structlog.get_logger("credentials")
 
@@ -50,12 +51,10 @@ async def make_credential(add_on: AddOn, plan: Plan, name: str, *, databases: Da
         if len(await list_credentials(tx, add_on.id, vault=parts["vault"])) >= CREDENTIALS_MAX:
             raise Conflict(f"{add_on.name} has {CREDENTIALS_MAX} credentials; destroy one first.")
         await create_credential(tx, made, vault=parts["vault"])
-    return await _given(made, add_on, plan, databases=databases, **parts)
+    return await _given(made, add_on, plan, by=None, databases=databases, **parts)
 
 
-async def rotate_credential(
-    add_on: AddOn, plan: Plan, name: str, *, by: Account, databases: Databases, **parts: Unpack[Releasing]
-) -> None:
+async def rotate_credential(add_on: AddOn, plan: Plan, name: str, *, by: Account, databases: Databases, **parts: Unpack[Releasing]) -> None:
     """Another password; its apps restart, its connections end. Raises: NotFound, Conflict while it is being changed, Unavailable."""
     vault, now = parts["vault"], parts["clock"].now()
     async with parts["db"].transaction() as tx:
@@ -84,20 +83,29 @@ async def drop_credential(add_on: AddOn, name: str, *, databases: Databases, **p
     await _dropped(leaving, databases=databases, **parts)
 
 
-async def _given(credential: Credential, add_on: AddOn, plan: Plan, *, databases: Databases, **parts: Unpack[Releasing]) -> Credential:
-    """The server has the password; from here on apps get it. One that rotates does so until they were all released with it."""
+async def _given(
+    credential: Credential, add_on: AddOn, plan: Plan, *, by: Account | None, databases: Databases, **parts: Unpack[Releasing]
+) -> Credential:
+    """The server has the password; from here on apps have it, released in the transaction that stores it, once however often this is."""
     config = await databases.set_credential(add_on.id, plan, credential.name, credential.password)
     vault, now = parts["vault"], parts["clock"].now()
     given = replace(credential, config=config, updated_at=now)
     if credential.state is not CredentialState.ROTATING:
         given = _settled(given)
+    released: list[Made] = []
     async with parts["db"].transaction() as tx:
+        found = await lock_add_on(tx, add_on.id, vault=vault)
+        attached = [a for a, _ in await list_attachments(tx, add_on_id=add_on.id, vault=vault) if credential_in(a.namespace) == given.name]
         await update_credential(tx, given, vault=vault)
-        found = await find_add_on(tx, add_on.id, vault=vault) if credential.name == DEFAULT else None
-        if found is not None:
+        if found is not None and credential.name == DEFAULT:
             leading = replace(found, config={**found.config, **config}, updated_at=now)
-            await update_add_on(tx, leading, vault=vault)
-            await lead_followers(tx, leading, **parts)
+            if leading.config != found.config:
+                await update_add_on(tx, leading, vault=vault)
+                released = await release_users(tx, leading, "Update", attached=attached, ending=f"by {add_on.service}", by=by, **parts)
+                released += await lead_followers(tx, leading, by=by, **parts)
+        elif found is not None and config != credential.config:
+            released = await release_users(tx, found, "Update", attached=attached, ending=f"by {add_on.service}", by=by, **parts)
+    await announce(*released, **parts)
     return given
 
 
@@ -108,18 +116,7 @@ def _settled(credential: Credential) -> Credential:
 async def _rotated(
     credential: Credential, add_on: AddOn, plan: Plan, *, by: Account, databases: Databases, **parts: Unpack[Releasing]
 ) -> None:
-    given = await _given(credential, add_on, plan, databases=databases, **parts)
-    async with parts["db"].reading() as tx:
-        attached = await list_attachments(tx, add_on_id=add_on.id, vault=parts["vault"])
-        names = {a.app_id: a.name for a, _ in reversed(attached) if credential_in(a.namespace) == given.name}
-        apps = await find_apps(tx, set(names))
-    for app in apps.values():
-        await release_as(app, f"Update {names[app.id]} by {add_on.service}", by=by, **parts)
-    if credential.name == DEFAULT:
-        async with parts["db"].reading() as tx:
-            followers = await list_followers(tx, add_on.id, vault=parts["vault"])
-        for follower in followers:
-            await release_users(follower, "Update", by=by, **parts)
+    given = await _given(credential, add_on, plan, by=by, databases=databases, **parts)
     await databases.end_connections(add_on.id, given.name)
     async with parts["db"].transaction() as tx:
         if given.name == DEFAULT:
@@ -162,4 +159,4 @@ async def _gone_on(credential: Credential, *, databases: Databases, suppliers: S
         case CredentialState.ROTATING:
             await _rotated(credential, add_on, plan, by=owner, databases=databases, **parts)
         case _:
-            await _given(credential, add_on, plan, databases=databases, **parts)
+            await _given(credential, add_on, plan, by=owner, databases=databases, **parts)

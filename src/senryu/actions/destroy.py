@@ -8,26 +8,26 @@ from uuid import UUID
 from ..core.account import Account
 from ..core.app import App
 from ..core.build import Builder, Streams
-from ..core.clock import Clock
 from ..core.dyno import Engine
 from ..core.errors import NotFound
-from ..core.formation import Supervision
 from ..core.log_line import LogReader
 from ..core.route import Router
 from ..core.slug import BlobStore, slug_key
 from ..core.source import Repositories
 from ..store.add_ons import leave_add_ons
-from ..store.apps import delete_app, lock_app
+from ..store.apps import delete_app, find_apps, lock_app
 from ..store.builds import kept_checksums, list_builds
-from ..store.database import Database
+from ..store.database import Database, Transaction
 from ..store.dynos import list_dynos
 from ..store.releases import list_releases
 from ..store.remains import Remains, forget_remains, list_remains, note_remains
 from ..store.usage import end_app_usage
-from ..store.vault import Vault
 from ..store.webhooks import end_webhooks
 from .build import build_task
 from .note import note
+from .parts import Releasing
+from .release import Made, announce
+from .release_attached import release_users
 
 
 class Clearing(TypedDict):
@@ -43,11 +43,14 @@ class Clearing(TypedDict):
     log_reader: LogReader
 
 
-async def destroy(app: App, *, by: Account, vault: Vault, supervision: Supervision, clock: Clock, **parts: Unpack[Clearing]) -> None:
+async def destroy(app: App, *, by: Account, releasing: Releasing, **parts: Unpack[Clearing]) -> None:
     """Takes the rows and notes what they named, in one transaction: from then on the app is gone for everyone.
+
+    Other apps that had its add-ons attached are released without them.
 
     What a crash keeps from being cleared away is cleared at the next start. Raises: NotFound when another call came first.
     """
+    vault, supervision, clock = releasing["vault"], releasing["supervision"], releasing["clock"]
     async with parts["db"].transaction() as tx:
         held = await lock_app(tx, app.id)
         if held is None:
@@ -60,13 +63,27 @@ async def destroy(app: App, *, by: Account, vault: Vault, supervision: Supervisi
         await note_remains(tx, left, clock.now())
         await note(tx, held, held, "destroy", now=clock.now(), by=by.id)
         await end_webhooks(tx, app.id, clock.now())
-        await leave_add_ons(tx, app.id, clock.now())
+        released = await _leave_add_ons(tx, held, by, **releasing)
         await end_app_usage(tx, app.id, clock.now())
         await delete_app(tx, app.id)
     for build_id in builds:
         supervision.cancel(build_task(build_id))
     supervision.wake(app.id)
+    await announce(*released, **releasing)
     await clear_away(left, **parts)
+
+
+async def _leave_add_ons(tx: Transaction, app: App, by: Account, **parts: Unpack[Releasing]) -> list[Made]:
+    now = parts["clock"].now()
+    lost = await leave_add_ons(tx, app.id, now, vault=parts["vault"])
+    users = await find_apps(tx, {attachment.app_id for attachment, _ in lost})
+    made: list[Made] = []
+    for attachment, _ in lost:
+        await note(tx, users[attachment.app_id], attachment, "destroy", now=now, by=by.id)
+    for add_on in {add_on.id: add_on for _, add_on in lost}.values():
+        had = [attachment for attachment, of in lost if of.id == add_on.id]
+        made += await release_users(tx, add_on, "Detach", attached=had, by=by, **parts)
+    return made
 
 
 async def clear_away(left: Remains, **parts: Unpack[Clearing]) -> None:

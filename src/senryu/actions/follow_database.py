@@ -13,8 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Unpack
 
-import structlog
-
 from ..core.account import Account
 from ..core.add_on import AddOn, AddOnState, Given, Supplier, Suppliers, chosen
 from ..core.app import App
@@ -22,15 +20,14 @@ from ..core.errors import Conflict, PlatformError, Unavailable
 from ..core.follower import Following, check_can_follow, followed_anew
 from ..core.limits import TRANSFER_TIMEOUT_S
 from ..core.transfer import Transfer, TransferKind
-from ..store.add_ons import find_add_on, list_followers, update_add_on
+from ..store.add_ons import find_add_on, list_followers, lock_add_on, update_add_on
 from ..store.database import Transaction
-from .attach import release_users
 from .move_data import into_archive, into_database
 from .parts import Releasing
 from .provision import following_alone, provision
+from .release import Made, announce
+from .release_attached import release_users
 from .transfers import Report, Transfers
-
-_log = structlog.get_logger("followers")
 
 
 async def follow(
@@ -68,31 +65,39 @@ async def unfollow(follower: AddOn, *, by: Account, transfers: Transfers, **part
     draft = await transfers.draft(TransferKind.COPY, follower.app_id, of=leader, to=follower)
 
     async def work(report: Report) -> int:
-        failed = await _filled(follower, leader, report, transfers, **parts)
-        try:
-            await release_users(follower, "Update", by=by, **parts)
-        except PlatformError as problem:
-            _log.warning("not released", add_on=follower.name, reason=problem.message)
+        failed, released = await _filled(follower, leader, report, transfers, by=by, **parts)
+        await announce(*released, **parts)
         return failed
 
     return await transfers.begin(work, draft)
 
 
-async def _filled(follower: AddOn, leader: AddOn, report: Report, transfers: Transfers, **parts: Unpack[Releasing]) -> int:
+async def _filled(
+    follower: AddOn, leader: AddOn, report: Report, transfers: Transfers, *, by: Account, **parts: Unpack[Releasing]
+) -> tuple[int, list[Made]]:
+    """Gives how many statements failed, and the releases."""
     supplier = transfers.suppliers[follower.service]
     async with asyncio.timeout(TRANSFER_TIMEOUT_S):
         try:
             await into_archive(leader, report, transfers)
             own = await _room_of_its_own(follower, supplier)
             failed = await into_database(report.transfer.key, own, report, transfers)
-            await _free(own, **parts)
+            released = await _free(own, by=by, **parts)
         except Exception:
-            with suppress(Unavailable):  # what stays is taken over by the next unfollow, or goes with the add-on
-                await supplier.deprovision(follower.id)
+            with suppress(PlatformError):  # what stays is taken over by the next unfollow, or goes with the add-on
+                if await _still_follows(follower, **parts):
+                    await supplier.deprovision(follower.id)
             raise
         finally:
             await transfers.blobs.delete(report.transfer.key)
-    return failed
+    return failed, released
+
+
+async def _still_follows(follower: AddOn, **parts: Unpack[Releasing]) -> bool:
+    """Whether its own room is nobody's: a commit that was not answered may have been one. Raises: Unavailable."""
+    async with parts["db"].reading() as tx:
+        now = await find_add_on(tx, follower.id, vault=parts["vault"])
+    return now is None or now.follows is not None
 
 
 async def _room_of_its_own(follower: AddOn, supplier: Supplier) -> AddOn:
@@ -102,24 +107,26 @@ async def _room_of_its_own(follower: AddOn, supplier: Supplier) -> AddOn:
     return replace(follower, follows=None, config=config)
 
 
-async def _free(own: AddOn, **parts: Unpack[Releasing]) -> None:
+async def _free(own: AddOn, *, by: Account, **parts: Unpack[Releasing]) -> list[Made]:
     async with parts["db"].transaction() as tx:
-        now = await find_add_on(tx, own.id, vault=parts["vault"])
+        now = await lock_add_on(tx, own.id, vault=parts["vault"])
         if now is None or now.state is not AddOnState.PROVISIONED:
             raise Conflict(f"{own.name} was destroyed meanwhile.")
         changed = replace(now, follows=None, config=own.config, updated_at=parts["clock"].now())
         await update_add_on(tx, changed, vault=parts["vault"])
+        return await release_users(tx, changed, "Update", by=by, **parts)
 
 
-async def lead_followers(tx: Transaction, leader: AddOn, **parts: Unpack[Releasing]) -> list[AddOn]:
-    """Gives the followers of a leader with another URL theirs; they are to be released."""
-    changed = []
+async def lead_followers(tx: Transaction, leader: AddOn, *, by: Account | None, **parts: Unpack[Releasing]) -> list[Made]:
+    """Gives the followers of a leader with another URL theirs, and releases who has them attached."""
+    made: list[Made] = []
     for follower in await list_followers(tx, leader.id, vault=parts["vault"]):
         if follower.state is AddOnState.PROVISIONED:
             config = {"URL": followed_anew(leader.config["URL"], follower)}
-            changed.append(replace(follower, config=config, updated_at=parts["clock"].now()))
-            await update_add_on(tx, changed[-1], vault=parts["vault"])
-    return changed
+            changed = replace(follower, config=config, updated_at=parts["clock"].now())
+            await update_add_on(tx, changed, vault=parts["vault"])
+            made += await release_users(tx, changed, "Update", by=by, **parts)
+    return made
 
 
 async def end_following(following: Following, **parts: Unpack[Releasing]) -> bool:

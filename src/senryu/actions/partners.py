@@ -20,17 +20,18 @@ from ..core.limits import OAUTH_CODE_S
 from ..core.oauth_client import OAuthClient
 from ..core.partner import Manifest, Resource, config_in, manifest_in
 from ..store.accounts import find_accounts
-from ..store.add_ons import delete_add_on, delete_attachments, find_add_on, list_add_ons, update_add_on
+from ..store.add_ons import delete_add_on, delete_attachments, find_add_on, list_add_ons, lock_add_on, update_add_on
 from ..store.apps import find_app
 from ..store.database import Database
 from ..store.oauth_clients import create_oauth_client, delete_oauth_client
 from ..store.oauth_grants import find_oauth_client, revoke_oauth_grants
 from ..store.partners import Partner, delete_partner, list_partners, put_partner
 from ..store.vault import Vault
-from .attach import release_users
 from .note import note
 from .oauth_grants import give_code
 from .parts import Releasing
+from .release import Made, announce
+from .release_attached import release_users
 
 Offered = MutableMapping[str, Supplier]
 Making = Callable[[Manifest, UUID], Supplier]
@@ -86,7 +87,8 @@ async def register_partner(
     async with db.transaction() as tx:
         known = {partner.name: partner for partner in await list_partners(tx, vault=vault)}
         _check_free(service.name, offered.values(), known)
-        used = {add_on.plan for add_on in await list_add_ons(tx, vault=vault) if add_on.service == service.name}
+        here = [add_on for add_on in await list_add_ons(tx, vault=vault) if add_on.service == service.name]
+        used = {plan for add_on in here for plan in (add_on.plan, add_on.next_plan) if plan is not None}
         if lost := sorted(used - {plan.slug for plan in service.plans}):
             raise Conflict(f"There are add-ons of the plan {service.name}:{lost[0]}, which the manifest has no more; keep it.")
         former = known.get(service.name)
@@ -126,24 +128,18 @@ async def partner_configures(add_on: AddOn, given: object, *, manifest: Manifest
     Raises: Invalid for names that the manifest does not have, Conflict when the add-on is going.
     """
     config = config_in(given, manifest)
-    was, changed = await _changed(add_on.id, lambda now: replace(now, config={**now.config, **config}), **parts)
-    if changed.state is AddOnState.PROVISIONED and changed.config != was.config:
-        await release_users(changed, "Update", **parts)
-    return changed
+    return await _changed(add_on.id, lambda now: replace(now, config={**now.config, **config}), "Update", **parts)
 
 
 async def partner_provisioned(add_on: AddOn, **parts: Unpack[Releasing]) -> AddOn:
     """It is ready, as its partner says: apps are released with its config vars. Once is as good as twice. Raises: Conflict."""
-    was, changed = await _changed(add_on.id, lambda now: replace(now, state=AddOnState.PROVISIONED), **parts)
-    if was.state is not AddOnState.PROVISIONED:
-        await release_users(changed, "Attach", **parts)
-    return changed
+    return await _changed(add_on.id, lambda now: replace(now, state=AddOnState.PROVISIONED), "Attach", **parts)
 
 
 async def partner_failed(add_on: AddOn, **parts: Unpack[Releasing]) -> None:
     """Its partner could not make it, and has nothing of it: it goes without being asked for. Raises: Conflict for one that was made."""
     async with parts["db"].transaction() as tx:
-        now = await find_add_on(tx, add_on.id, vault=parts["vault"])
+        now = await lock_add_on(tx, add_on.id, vault=parts["vault"])
         if now is None:
             return
         if now.state is not AddOnState.PROVISIONING:
@@ -156,16 +152,21 @@ async def partner_failed(add_on: AddOn, **parts: Unpack[Releasing]) -> None:
             await note(tx, app, gone, "destroy", now=gone.updated_at)
 
 
-async def _changed(id: UUID, change: Callable[[AddOn], AddOn], **parts: Unpack[Releasing]) -> tuple[AddOn, AddOn]:
-    """As it was and is. What was read before the transaction may be old: a partner asks for several things at once."""
+async def _changed(id: UUID, change: Callable[[AddOn], AddOn], what: str, **parts: Unpack[Releasing]) -> AddOn:
+    """As it is. What was read before the transaction may be old: a partner asks for several things at once."""
+    released: list[Made] = []
     async with parts["db"].transaction() as tx:
-        was = await find_add_on(tx, id, vault=parts["vault"])
+        was = await lock_add_on(tx, id, vault=parts["vault"])
         if was is None or was.state not in (AddOnState.PROVISIONING, AddOnState.PROVISIONED):
             raise Conflict("This add-on is going; leave it.")
         changed = change(was)
-        if changed != was:
-            changed = replace(changed, updated_at=parts["clock"].now())
-            await update_add_on(tx, changed, vault=parts["vault"])
-            if (app := await find_app(tx, was.app_id)) is not None:
-                await note(tx, app, changed, "update", now=changed.updated_at, was=was)
-    return was, changed
+        if changed == was:
+            return was
+        changed = replace(changed, updated_at=parts["clock"].now())
+        await update_add_on(tx, changed, vault=parts["vault"])
+        if (app := await find_app(tx, was.app_id)) is not None:
+            await note(tx, app, changed, "update", now=changed.updated_at, was=was)
+        if changed.state is AddOnState.PROVISIONED:
+            released = await release_users(tx, changed, what, **parts)
+    await announce(*released, **parts)
+    return changed

@@ -33,9 +33,8 @@ from ..core.add_on import (
 from ..core.app import App
 from ..core.clock import Clock
 from ..core.errors import Conflict, Invalid, NotFound, PlatformError, Unavailable
-from ..core.follower import check_can_follow, check_is_own, check_stays
+from ..core.follower import check_stays
 from ..core.limits import ACCEPTED_MAX_S, PROVISION_TIMEOUT_S
-from ..store.accounts import find_accounts
 from ..store.add_ons import (
     create_add_on,
     create_attachment,
@@ -45,15 +44,16 @@ from ..store.add_ons import (
     list_add_ons,
     list_attachments,
     list_followers,
+    lock_add_on,
     update_add_on,
 )
 from ..store.apps import find_app, find_apps, lock_app
 from ..store.database import Database, Transaction
 from ..store.releases import latest_release
-from ..store.vault import Vault
-from .attach import release_as
 from .note import note
 from .parts import Releasing
+from .release import Made, announce
+from .release_attached import release_users
 
 _Answer = TypeVar("_Answer")
 _log = structlog.get_logger("add-ons")
@@ -110,21 +110,18 @@ async def provision(
         if also is not None:
             await also(tx, add_on)
     try:
-        made = await _supplied(add_on, supplier, db=parts["db"], vault=vault, clock=clock)
+        return await _supplied(add_on, supplier, by=by, **parts)
     except (Invalid, Unavailable):
         with _noted(_removing, add_on.id):
-            leaving = await _leaving(add_on, db=parts["db"], vault=vault, clock=clock)
+            leaving = await _leaving(add_on, by=by, **parts)
             with suppress(Unavailable):  # it goes with the next round; what is told is why it was not made
                 await _taken_away(leaving, supplier, db=parts["db"])
         raise
-    if made.state is AddOnState.PROVISIONED:  # else once it is
-        await release_as(app, f"Attach {chosen_name} (@{made.name})", by=by, **parts)
-    return made
 
 
-async def _supplied(add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
+async def _supplied(add_on: AddOn, supplier: Supplier, *, by: Account | None = None, **parts: Unpack[Releasing]) -> AddOn:
     with _noted(_making, add_on.id):
-        return await _asked(add_on, supplier, db=db, vault=vault, clock=clock)
+        return await _asked(add_on, supplier, by=by, **parts)
 
 
 @contextmanager
@@ -137,29 +134,39 @@ def _noted(busy: set[UUID], id: UUID) -> Iterator[None]:
         busy.discard(id)
 
 
-async def _asked(add_on: AddOn, supplier: Supplier, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
-    options = add_on.options
+async def _asked(add_on: AddOn, supplier: Supplier, *, by: Account | None, **parts: Unpack[Releasing]) -> AddOn:
+    """As its supplier made it, in one transaction with the releases of those who have it attached: a crash leaves it being made."""
+    vault, options = parts["vault"], add_on.options
     if add_on.follows is not None:
-        async with db.reading() as tx:
+        async with parts["db"].reading() as tx:
             leader = await find_add_on(tx, add_on.follows, vault=vault)
         if leader is None or not leader.config:
             raise Invalid(f"What {add_on.name} was to follow is not there any more.")
         options = {**options, "follow": leader.config["URL"]}
     async with following_alone if add_on.follows is not None else nullcontext():
-        answer = await _in_time(add_on, supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options))
+        answer = await in_time(add_on, supplier.provision(add_on.id, supplier.service.plan(add_on.plan), options))
     given = answer if isinstance(answer, Given) else Given(answer, message=supplier.service.message)
-    async with db.transaction() as tx:
-        now = await find_add_on(tx, add_on.id, vault=vault)
+    made, released = None, list[Made]()
+    async with parts["db"].transaction() as tx:
+        now = await lock_add_on(tx, add_on.id, vault=vault)
         if now is not None and now.state is not AddOnState.DEPROVISIONING:
-            made = _with(now, given, clock.now())
-            await update_add_on(tx, made, vault=vault)
-            await _note(tx, made, "update", was=add_on)
-            return made
-        if now is not None:
+            made, released = await _made(tx, now, given, by=by, **parts)
+        elif now is not None:
             await update_add_on(tx, now := replace(now, provider_id=given.provider_id), vault=vault)
+    if made is not None:
+        await announce(*released, **parts)
+        return made
     if now is not None:  # whoever destroyed it left it to this call, which knows what there is
-        await _taken_away(now, supplier, db=db)
+        await _taken_away(now, supplier, db=parts["db"])
     raise Conflict(f"{add_on.name} was destroyed while it was being made.")
+
+
+async def _made(tx: Transaction, now: AddOn, given: Given, *, by: Account | None, **parts: Unpack[Releasing]) -> tuple[AddOn, list[Made]]:
+    made = _with(now, given, parts["clock"].now())
+    await update_add_on(tx, made, vault=parts["vault"])
+    await note_add_on(tx, made, "update", was=now)
+    is_new = made.state is AddOnState.PROVISIONED and now.state is not made.state
+    return made, await release_users(tx, made, "Attach", by=by, **parts) if is_new else []
 
 
 def _with(add_on: AddOn, given: Given, now: datetime) -> AddOn:
@@ -169,7 +176,7 @@ def _with(add_on: AddOn, given: Given, now: datetime) -> AddOn:
     return told if given.config is None or is_told else replace(told, state=AddOnState.PROVISIONED, config=given.config)
 
 
-async def _in_time(add_on: AddOn, call: Awaitable[_Answer]) -> _Answer:
+async def in_time(add_on: AddOn, call: Awaitable[_Answer]) -> _Answer:
     """A supplier's answer. Raises: Unavailable when it does not come."""
     try:
         async with asyncio.timeout(PROVISION_TIMEOUT_S):
@@ -178,63 +185,34 @@ async def _in_time(add_on: AddOn, call: Awaitable[_Answer]) -> _Answer:
         raise Unavailable(f"The supplier of {add_on.name} did not answer within {PROVISION_TIMEOUT_S:.0f} s; try again.") from None
 
 
-async def _leaving(add_on: AddOn, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
-    """It is nobody's from here on, and goes whatever happens."""
-    leaving = replace(add_on, state=AddOnState.DEPROVISIONING, updated_at=clock.now())
-    async with db.transaction() as tx:
+async def _leaving(add_on: AddOn, *, by: Account | None = None, **parts: Unpack[Releasing]) -> AddOn:
+    """It is nobody's from here on, and goes whatever happens. Who had config vars of it is released without them."""
+    vault, released = parts["vault"], list[Made]()
+    async with parts["db"].transaction() as tx:
+        now = await lock_add_on(tx, add_on.id, vault=vault) or add_on
+        leaving = replace(now, state=AddOnState.DEPROVISIONING, updated_at=parts["clock"].now())
+        attached = [attachment for attachment, _ in await list_attachments(tx, add_on_id=now.id, vault=vault)]
         await update_add_on(tx, leaving, vault=vault)
-        await delete_attachments(tx, add_on_id=add_on.id)
+        await delete_attachments(tx, add_on_id=now.id)
+        if now.state is AddOnState.PROVISIONED:  # so its partner said, before it answered too late
+            released = await release_users(tx, leaving, "Detach", attached=attached, by=by, **parts)
+    await announce(*released, **parts)
     return leaving
 
 
 async def _taken_away(add_on: AddOn, supplier: Supplier, *, db: Database) -> None:
     """The resource first: its row is how it is found again. Raises: Unavailable."""
-    await _in_time(add_on, supplier.deprovision(add_on.id))
+    await in_time(add_on, supplier.deprovision(add_on.id))
     async with db.transaction() as tx:
         await delete_add_on(tx, add_on.id)
-        await _note(tx, add_on, "destroy")
+        await note_add_on(tx, add_on, "destroy")
 
 
-async def _note(tx: Transaction, add_on: AddOn, action: str, *, was: AddOn | None = None) -> None:
+async def note_add_on(tx: Transaction, add_on: AddOn, action: str, *, was: AddOn | None = None) -> None:
     """For the webhooks of the app that pays."""
     app = await find_app(tx, add_on.app_id)
     if app is not None:
         await note(tx, app, add_on, action, now=add_on.updated_at, was=was)
-
-
-async def change_plan(add_on: AddOn, wanted: str, *, suppliers: Suppliers, db: Database, vault: Vault, clock: Clock) -> AddOn:
-    """Another plan of the same service. Raises: Invalid, Unavailable, Conflict when the add-on is going."""
-    supplier, plan = chosen(suppliers, wanted)
-    if supplier.service.name != add_on.service:
-        raise Invalid(f"{add_on.name} is of {add_on.service}; it cannot become one of {supplier.service.name}.")
-    check_is_own(add_on)
-    async with db.reading() as tx:
-        for follower in await list_followers(tx, add_on.id, vault=vault):
-            check_can_follow(replace(add_on, plan=plan.slug), supplier.service, supplier.service, supplier.service.plan(follower.plan))
-    given = await _in_time(add_on, supplier.change_plan(add_on.id, plan)) or Given(None)
-
-    def changed(now: AddOn) -> AddOn:
-        return replace(now, plan=plan.slug, config={**now.config, **(given.config or {})}, message=given.message or now.message)
-
-    return await _changed(add_on, changed, db=db, vault=vault, clock=clock)
-
-
-async def rename_add_on(add_on: AddOn, name: str, *, db: Database, vault: Vault, clock: Clock) -> AddOn:
-    """Raises: Invalid, Conflict when the name is taken or the add-on is going."""
-    checked = checked_add_on_name(name)
-    return await _changed(add_on, lambda now: replace(now, name=checked), db=db, vault=vault, clock=clock)
-
-
-async def _changed(add_on: AddOn, change: Callable[[AddOn], AddOn], *, db: Database, vault: Vault, clock: Clock) -> AddOn:
-    """Changes what is stored now, which may be newer than what the caller saw."""
-    async with db.transaction() as tx:
-        now = await find_add_on(tx, add_on.id, vault=vault)
-        if now is None or now.state is not AddOnState.PROVISIONED:
-            raise Conflict(f"{add_on.name} is not provisioned; `senryu addons` shows its state.")
-        changed = replace(change(now), updated_at=clock.now())
-        await update_add_on(tx, changed, vault=vault)
-        await _note(tx, changed, "update", was=now)
-    return changed
 
 
 async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppliers, force: bool, **parts: Unpack[Releasing]) -> AddOn:
@@ -251,20 +229,20 @@ async def deprovision(app: App, add_on: AddOn, *, by: Account, suppliers: Suppli
 async def _deprovisioned(app: App, add_on: AddOn, *, by: Account, supplier: Supplier, force: bool, **parts: Unpack[Releasing]) -> AddOn:
     vault = parts["vault"]
     async with parts["db"].transaction() as tx:
+        now = await lock_add_on(tx, add_on.id, vault=vault) or add_on
         attached = await list_attachments(tx, add_on_id=add_on.id, vault=vault)
         others = [attachment for attachment, _ in attached if attachment.app_id != add_on.app_id]
         if others and not force:
             raise Conflict(f"{add_on.name} is attached to {len(others)} other app(s); detach it there first, or use --force.")
-        leaving = replace(add_on, state=AddOnState.DEPROVISIONING, updated_at=parts["clock"].now())
+        leaving = replace(now, state=AddOnState.DEPROVISIONING, updated_at=parts["clock"].now())
         await update_add_on(tx, leaving, vault=vault)
         await delete_attachments(tx, add_on_id=add_on.id)
-        await _note(tx, leaving, "update", was=add_on)
-        users = await find_apps(tx, {app.id, *(attachment.app_id for attachment, _ in attached)})
+        await note_add_on(tx, leaving, "update", was=now)
+        users = await find_apps(tx, {attachment.app_id for attachment, _ in attached})
         for attachment, _ in attached:
             await note(tx, users[attachment.app_id], attachment, "destroy", now=leaving.updated_at, by=by.id)
-    for user in users.values():
-        names = [attachment.name for attachment, _ in attached if attachment.app_id == user.id]
-        await release_as(user, f"Detach {', '.join(names) or add_on.name} (@{add_on.name})", by=by, **parts)
+        released = await release_users(tx, leaving, "Detach", attached=[attachment for attachment, _ in attached], by=by, **parts)
+    await announce(*released, **parts)
     if add_on.id in _making:
         return leaving  # it goes once its supplier has answered
     await _taken_away(leaving, supplier, db=parts["db"])
@@ -300,7 +278,7 @@ async def finish_add_ons(*, suppliers: Suppliers, began: datetime | None = None,
             if add_on.state is AddOnState.DEPROVISIONING:
                 await _taken_away(add_on, supplier, db=db)
             elif add_on.provider_id is not None:
-                await _leaving(add_on, db=db, vault=vault, clock=parts["clock"])
+                await _leaving(add_on, **parts)
             else:
                 await _made_after_all(add_on, supplier, **parts)
         except PlatformError as problem:
@@ -320,17 +298,7 @@ def _is_due(add_on: AddOn, now: datetime, began: datetime | None) -> bool:
 
 async def _made_after_all(add_on: AddOn, supplier: Supplier, **parts: Unpack[Releasing]) -> None:
     try:
-        made = await _supplied(add_on, supplier, db=parts["db"], vault=parts["vault"], clock=parts["clock"])
+        await _supplied(add_on, supplier, **parts)
     except Invalid:
-        await _leaving(add_on, db=parts["db"], vault=parts["vault"], clock=parts["clock"])
+        await _leaving(add_on, **parts)
         raise
-    if made.state is AddOnState.PROVISIONED:
-        await _told(add_on, **parts)
-
-
-async def _told(add_on: AddOn, **parts: Unpack[Releasing]) -> None:
-    async with parts["db"].reading() as tx:
-        app = await find_app(tx, add_on.app_id)
-        owners = await find_accounts(tx, {app.owner_id}) if app else {}
-    if app is not None:
-        await release_as(app, f"Attach {add_on.name}", by=owners[app.owner_id], **parts)

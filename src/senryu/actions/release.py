@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Unpack
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from ..core.account import Account
 from ..core.app import App
@@ -72,6 +72,58 @@ async def _name_new_types(tx: Transaction, app: App, release: Release, default_s
     return added
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A release that nobody was told of yet: that waits until its transaction is committed. `woken` are its app's dynos that slept."""
+
+    release: Release
+    by: Account
+    woken: list[str]
+
+
+async def release_in(
+    tx: Transaction, app_id: UUID, draft_of: Callable[[Release | None], Draft | None], *, by: Account, **parts: Unpack[Releasing]
+) -> Made | None:
+    """As `release`, in the transaction of the change that it is for, so that there is never one without the other; then `announce`."""
+    clock, vault = parts["clock"], parts["vault"]
+    held = await lock_app(tx, app_id)
+    if held is None:
+        raise NotFound("Couldn't find that app.")
+    latest = await latest_release(tx, app_id, vault=vault)
+    draft = draft_of(latest)
+    if draft is None:
+        return None
+    made = await append_release(tx, _drawn(held, draft, latest, by, clock), vault=vault)
+    added = await _name_new_types(tx, held, made, parts["default_size"], clock)
+    changed = replace(
+        held,
+        released_at=made.created_at,
+        slug_size_bytes=draft.slug.size_bytes if draft.slug else held.slug_size_bytes,
+        buildpack_provided_description=draft.slug.buildpack_provided_description if draft.slug else held.buildpack_provided_description,
+        stack=made.stack,
+        updated_at=made.created_at,
+    )
+    await update_app(tx, changed)
+    await note(tx, changed, made, "create", now=made.created_at, by=by.id)
+    for entry in added:
+        await note(tx, changed, entry, "create", now=made.created_at, by=by.id)
+    await note(tx, changed, changed, "update", now=made.created_at, by=by.id, was=held)
+    return Made(made, by, await woken(tx, app_id))
+
+
+async def announce(*made: Made | None, **parts: Unpack[Releasing]) -> None:
+    """Tells the apps' logs of what is committed, and has supervise look."""
+    log_writer, clock = parts["log_writer"], parts["clock"]
+    for each in made:
+        if each is None:
+            continue
+        release, by = each.release, each.by
+        lines = (f"{release.description} by user {by.email}", f"Release v{release.version} created by user {by.email}")
+        await tell(release.app_id, "api", *lines, log_writer=log_writer, clock=clock, source="app")
+        await tell_unidling(release.app_id, each.woken, log_writer=log_writer, clock=clock)
+        parts["supervision"].wake(release.app_id)
+
+
 async def release(
     app: App,
     draft_of: Callable[[Release | None], Draft | None],
@@ -84,35 +136,7 @@ async def release(
     Takes: `draft_of`, from the latest release to what the next is to be, None when nothing changes.
     Gives: the release, `pending` when it has a release phase (supervise runs it), or None. Raises: what `draft_of` raises, NotFound.
     """
-    clock, vault = parts["clock"], parts["vault"]
     async with parts["db"].transaction() as tx:
-        held = await lock_app(tx, app.id)
-        if held is None:
-            raise NotFound("Couldn't find that app.")
-        latest = await latest_release(tx, app.id, vault=vault)
-        draft = draft_of(latest)
-        if draft is None:
-            return None
-        made = await append_release(tx, _drawn(held, draft, latest, by, clock), vault=vault)
-        added = await _name_new_types(tx, held, made, parts["default_size"], clock)
-        slug_size = draft.slug.size_bytes if draft.slug else held.slug_size_bytes
-        described = draft.slug.buildpack_provided_description if draft.slug else held.buildpack_provided_description
-        changed = replace(
-            held,
-            released_at=made.created_at,
-            slug_size_bytes=slug_size,
-            buildpack_provided_description=described,
-            stack=made.stack,
-            updated_at=made.created_at,
-        )
-        await update_app(tx, changed)
-        await note(tx, changed, made, "create", now=made.created_at, by=by.id)
-        for entry in added:
-            await note(tx, changed, entry, "create", now=made.created_at, by=by.id)
-        await note(tx, changed, changed, "update", now=made.created_at, by=by.id, was=held)
-        idle = await woken(tx, app.id)
-    lines = (f"{made.description} by user {by.email}", f"Release v{made.version} created by user {by.email}")
-    await tell(app.id, "api", *lines, log_writer=parts["log_writer"], clock=clock, source="app")
-    await tell_unidling(app.id, idle, log_writer=parts["log_writer"], clock=clock)
-    parts["supervision"].wake(app.id)
-    return made
+        made = await release_in(tx, app.id, draft_of, by=by, **parts)
+    await announce(made, **parts)
+    return made.release if made else None

@@ -1,7 +1,7 @@
 """New credentials for a key-value store: no app is locked out between, whatever is killed when.
 
-The server lets the new password in beside the old; then the new URL is stored with a mark, apps are released with it, the old password
-goes, the mark too. A mark that a crash left is gone on with.
+The server lets the new password in beside the old; then the new URL is stored with a mark and apps are released with it, at once; the
+old password goes, the mark too. A mark that a crash left is gone on with.
 
 Source: https://devcenter.heroku.com/articles/heroku-redis (credentials --reset)
 """
@@ -18,13 +18,12 @@ from ..core.account import Account
 from ..core.add_on import AddOn, AddOnState
 from ..core.errors import Conflict, PlatformError
 from ..core.key_value_store import SERVICE, KeyValueStores
-from ..store.accounts import find_accounts
-from ..store.add_ons import find_add_on, list_add_ons, update_add_on
-from ..store.apps import find_app
+from ..store.add_ons import find_add_on, list_add_ons, lock_add_on, update_add_on
 from ..store.database import Database
 from ..store.vault import Vault
-from .attach import release_users
 from .parts import Releasing
+from .release import Made, announce
+from .release_attached import release_users
 
 RESETTING = "Its credentials are being reset."
 _log = structlog.get_logger("add-ons")
@@ -43,8 +42,8 @@ async def reset_credentials(add_on: AddOn, *, by: Account, stores: KeyValueStore
         now = await _current(add_on.id, db=parts["db"], vault=parts["vault"])
         config = await stores.admit(now.id, now.config["URL"])
         marked = replace(now, config=config, message=RESETTING, updated_at=parts["clock"].now())
-        await _stored(marked, db=parts["db"], vault=parts["vault"])
-        await _finish(marked, by=by, stores=stores, **parts)
+        await _stored(marked, by=by, **parts)
+        await _finish(marked, stores=stores, **parts)
     finally:
         _under_way.discard(add_on.id)
 
@@ -54,13 +53,10 @@ async def finish_resets(*, stores: KeyValueStores, **parts: Unpack[Releasing]) -
     async with parts["db"].reading() as tx:
         half = [each for each in await list_add_ons(tx, vault=parts["vault"], state=AddOnState.PROVISIONED) if _is_half(each)]
     for add_on in half:
-        async with parts["db"].reading() as tx:
-            app = await find_app(tx, add_on.app_id)
-            owners = await find_accounts(tx, {app.owner_id}) if app else {}
-        if app is None or add_on.id in _under_way:
+        if add_on.id in _under_way:
             continue
         try:
-            await _finish(add_on, by=owners[app.owner_id], stores=stores, **parts)
+            await _finish(add_on, stores=stores, **parts)
         except PlatformError as problem:
             _log.warning("credentials wait to be reset", add_on=add_on.name, reason=problem.message)
 
@@ -69,11 +65,10 @@ def _is_half(add_on: AddOn) -> bool:
     return add_on.service == SERVICE and add_on.message == RESETTING
 
 
-async def _finish(marked: AddOn, *, by: Account, stores: KeyValueStores, **parts: Unpack[Releasing]) -> None:
-    await release_users(marked, "Update", by=by, **parts)
+async def _finish(marked: AddOn, *, stores: KeyValueStores, **parts: Unpack[Releasing]) -> None:
     await stores.dismiss(marked.id, marked.config["URL"])
     now = await _current(marked.id, db=parts["db"], vault=parts["vault"])
-    await _stored(replace(now, message=None), db=parts["db"], vault=parts["vault"])
+    await _stored(replace(now, message=None), **parts)
 
 
 async def _current(id: UUID, *, db: Database, vault: Vault) -> AddOn:
@@ -84,9 +79,15 @@ async def _current(id: UUID, *, db: Database, vault: Vault) -> AddOn:
     return now
 
 
-async def _stored(add_on: AddOn, *, db: Database, vault: Vault) -> None:
-    async with db.transaction() as tx:
-        now = await find_add_on(tx, add_on.id, vault=vault)
+async def _stored(add_on: AddOn, *, by: Account | None = None, **parts: Unpack[Releasing]) -> None:
+    """Apps get another config in the transaction that stores it."""
+    vault, released = parts["vault"], list[Made]()
+    async with parts["db"].transaction() as tx:
+        now = await lock_add_on(tx, add_on.id, vault=vault)
         if now is None or now.state is not AddOnState.PROVISIONED:
             raise Conflict(f"{add_on.name} was destroyed meanwhile.")
-        await update_add_on(tx, replace(now, config=add_on.config, message=add_on.message, updated_at=add_on.updated_at), vault=vault)
+        changed = replace(now, config=add_on.config, message=add_on.message, updated_at=add_on.updated_at)
+        await update_add_on(tx, changed, vault=vault)
+        if changed.config != now.config:
+            released = await release_users(tx, changed, "Update", by=by, **parts)
+    await announce(*released, **parts)

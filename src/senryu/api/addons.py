@@ -13,10 +13,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ..actions.access import app_for
-from ..actions.attach import release_users
+from ..actions.change_add_on import change_plan, rename_add_on
 from ..actions.follow_database import end_following, follow
 from ..actions.fork_database import checked_origin, fork, wanted_origin
-from ..actions.provision import change_plan, deprovision, provision, rename_add_on
+from ..actions.provision import deprovision, provision
 from ..core.account import Account
 from ..core.add_on import AddOn, Attachment, Suppliers, variables
 from ..core.app import App
@@ -197,12 +197,9 @@ async def update(addon: str, request: Request, app: AppDep, caller: CallerDep, p
     body = await json_body(request)
     add_on, _ = await found_add_on(str((await _of_app(addon, app, platform)).id), caller, platform, Permission.DEPLOY)
     if plan := named(body, "plan"):
-        former = add_on.config
-        add_on = await change_plan(add_on, plan, suppliers=platform.suppliers, db=platform.db, vault=platform.vault, clock=platform.clock)
-        if add_on.config != former:
-            await release_users(add_on, "Update", by=caller.account, **releasing(platform))
+        add_on = await change_plan(add_on, plan, by=caller.account, suppliers=platform.suppliers, **releasing(platform))
     if name := text(body, "name", most=255):
-        add_on = await rename_add_on(add_on, name, db=platform.db, vault=platform.vault, clock=platform.clock)
+        add_on = await rename_add_on(add_on, name, **releasing(platform))
     return JSONResponse((await _shown_all([add_on], platform))[0])
 
 

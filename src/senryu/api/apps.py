@@ -29,7 +29,7 @@ from ..store.teams import find_teams
 from .auth import AppDep, CallerDep, OwnedAppDep, PlatformDep, owned_app
 from .body import flag, json_body, named, text
 from .links import origin
-from .parts import clearing, iso, waking
+from .parts import clearing, iso, releasing, waking
 from .ranges import listed
 from .regions import REGION
 
@@ -150,6 +150,5 @@ async def update(request: Request, app: AppDep, caller: CallerDep, platform: Pla
 async def delete(app: OwnedAppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Delete."""
     answer = await shown_one(app, platform)
-    by, clock = caller.account, platform.clock
-    await destroy(app, by=by, vault=platform.vault, supervision=platform.supervision, clock=clock, **clearing(platform))
+    await destroy(app, by=caller.account, releasing=releasing(platform), **clearing(platform))
     return JSONResponse(answer)

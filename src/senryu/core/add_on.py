@@ -83,7 +83,7 @@ class AddOn:
     """One add-on. `app_id` is who pays; `config` what its supplier gave (`{"URL": …}`), secret; `plan` is a slug.
 
     `options` are the supplier's own, said when it was made. `follows` is the database that this one is a copy of, kept up to date, to be
-    read only.
+    read only. `next_plan` is the one that its supplier was asked to change it to and has not answered yet.
     """
 
     id: UUID
@@ -99,6 +99,7 @@ class AddOn:
     provider_id: str | None = None
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     follows: UUID | None = None
+    next_plan: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

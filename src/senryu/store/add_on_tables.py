@@ -21,6 +21,7 @@ add_ons = Table(
     Column("message", Text),
     Column("provider_id", String(255)),
     Column("follows", Uuid, index=True),
+    Column("next_plan", String(62)),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
 )

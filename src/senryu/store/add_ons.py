@@ -15,7 +15,7 @@ from .add_on_tables import add_on_attachments, add_ons
 from .credentials import list_credentials
 from .database import Transaction
 from .rows import columns, noun
-from .usage import meter_add_on
+from .usage import end_usage, meter_add_on
 from .vault import Vault
 
 
@@ -55,6 +55,12 @@ async def find_add_on(tx: Transaction, key: UUID | str, *, vault: Vault) -> AddO
     return _add_on(row, vault) if row else None
 
 
+async def lock_add_on(tx: Transaction, id: UUID, *, vault: Vault) -> AddOn | None:
+    """The add-on, with every other change of it waiting until this transaction ends. Before any of its apps is locked."""
+    row = (await tx.execute(select(add_ons).where(add_ons.c.id == id).with_for_update())).mappings().first()
+    return _add_on(row, vault) if row else None
+
+
 async def list_add_ons(tx: Transaction, app_id: UUID | None = None, *, vault: Vault, state: AddOnState | None = None) -> list[AddOn]:
     """The add-ons an app pays for, or all; of one state, or any; by name."""
     query = select(add_ons).order_by(add_ons.c.name)
@@ -72,14 +78,19 @@ async def list_followers(tx: Transaction, leader: UUID | None = None, *, vault: 
     return [_add_on(row, vault) for row in (await tx.execute(query)).mappings()]
 
 
-async def leave_add_ons(tx: Transaction, app_id: UUID, now: datetime) -> None:
-    """All add-ons of an app that is being destroyed are to be taken away by their suppliers, and what follows them."""
-    leaving = {"state": AddOnState.DEPROVISIONING.value, "updated_at": now}
+async def leave_add_ons(tx: Transaction, app_id: UUID, now: datetime, *, vault: Vault) -> list[tuple[Attachment, AddOn]]:
+    """All add-ons of an app that is being destroyed are to be taken away by their suppliers, and what follows them.
+
+    Gives: the attachments of other apps that go with them.
+    """
     own = select(add_ons.c.id).where(add_ons.c.app_id == app_id)
-    followers = list((await tx.execute(select(add_ons.c.id).where(add_ons.c.follows.in_(own)))).scalars())
-    await tx.execute(update(add_ons).where(or_(add_ons.c.app_id == app_id, add_ons.c.id.in_(followers))).values(leaving))
-    await tx.execute(delete(add_on_attachments).where(add_on_attachments.c.add_on_id.in_(followers)))
-    await tx.execute(delete(add_on_attachments).where(add_on_attachments.c.add_on_id.in_(own)))
+    going = list((await tx.execute(select(add_ons.c.id).where(or_(add_ons.c.app_id == app_id, add_ons.c.follows.in_(own))))).scalars())
+    lost = [entry for id in going for entry in await list_attachments(tx, add_on_id=id, vault=vault) if entry[0].app_id != app_id]
+    await tx.execute(update(add_ons).where(add_ons.c.id.in_(going)).values(state=AddOnState.DEPROVISIONING.value, updated_at=now))
+    await tx.execute(delete(add_on_attachments).where(add_on_attachments.c.add_on_id.in_(going)))
+    for id in going:
+        await end_usage(tx, id, now)
+    return lost
 
 
 async def create_attachment(tx: Transaction, attachment: Attachment) -> None:
