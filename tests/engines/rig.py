@@ -30,7 +30,9 @@ _COMMAND = [sys.executable, "-m", "senryu.agent", "--user", USER, "--home"]
 class Agent:
     """A senryu-agent on an empty home."""
 
-    def __init__(self) -> None:
+    def __init__(self, *flags: str) -> None:
+        self.flags = flags
+        self.before: tuple[str, ...] = ()  # words that its command begins with; what they start becomes it
         self.home = Path(tempfile.mkdtemp(prefix="senryu-"))
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -39,7 +41,8 @@ class Agent:
         with open(self.home.with_suffix(".log"), "ab") as log:
             # A canary: nothing of the agent's environment may reach a dyno.
             env = {**os.environ, "AGENT_CANARY": "canary-of-the-agent"}
-            self.process = subprocess.Popen([*_COMMAND, str(self.home)], stderr=log, stdout=log, cwd="/", env=env)
+            command = [*self.before, *_COMMAND, str(self.home), *self.flags]
+            self.process = subprocess.Popen(command, stderr=log, stdout=log, cwd="/", env=env)
         until = time.monotonic() + DEADLINE_S
         path = self.home / "run" / "agent.sock"
         while _listening(path) != self.process.pid:

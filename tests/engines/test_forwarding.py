@@ -61,8 +61,8 @@ def machine_elsewhere() -> Iterator[str]:
 class ElsewhereAgent(Agent):
     """An agent on such a machine; all else of the real machine is its own, too."""
 
-    def __init__(self, namespace: str) -> None:
-        super().__init__()
+    def __init__(self, namespace: str, *flags: str) -> None:
+        super().__init__(*flags)
         self.namespace = namespace
 
     def start(self) -> None:

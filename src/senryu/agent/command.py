@@ -9,14 +9,13 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import senryu
 from senryu.core.errors import PlatformError
 
-from . import boot, cleanup, forwarding, home, lot, mounts, network
+from . import boot, cleanup, forwarding, given_database, home, lot, mounts, network
 from .data import Data
 from .disk import Disks
 from .dynos import Dynos
@@ -41,7 +40,7 @@ def run(argv: Sequence[str] | None) -> int:
             cleanup.clean(place, arguments.user)
             return 0
         front = Front(arguments.objects_host, tuple(arguments.router_port), arguments.router_address)
-        database = _database(arguments.database) if arguments.database else None
+        database = given_database.database_in(arguments.database)
         _run_agent(place, arguments.user, front if front.objects_host and front.ports else None, database)
     except PlatformError as error:
         print(f"senryu-agent: {error.message}", file=sys.stderr)
@@ -61,17 +60,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _database(place: str) -> Database | None:
-    """None, and a word of it, for a name that leads nowhere now."""
-    host, _, port = place.rpartition(":")
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), int(port), socket.AF_INET, socket.SOCK_STREAM)
-        return Database(IPv4Address(found[0][4][0]), int(port))
-    except (OSError, ValueError) as error:
-        print(f"senryu-agent: no IPv4 address of {host} ({error}): dynos reach it on the Internet only", file=sys.stderr)
-        return None
-
-
 def _run_agent(place: Home, user: str, front: Front | None, database: Database | None) -> None:
     mounts.private_mounts()
     mounts.adopt_orphans()
@@ -83,7 +71,9 @@ def _run_agent(place: Home, user: str, front: Front | None, database: Database |
             cleanup.forget_owners(place)
         for directory in (place.slugs, place.runtime):
             boot.forget_earlier_boots(directory)
-        network.prepare(our_lot, database)
+        network.prepare(our_lot)
+        if database is not None:
+            network.lead_to_database(our_lot, database, given_database.remembered(place.agent, database))
         site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks(), front, database)
         asyncio.run(_serve(site, Data(place, our_lot, user, front)))
     finally:
@@ -101,6 +91,7 @@ async def _work(site: Site, dynos: Dynos, data: Data, listener: socket.socket) -
         tasks.create_task(Server(site, dynos, data).serve(listener), name="door")
         tasks.create_task(data.look_after(), name="data")
         tasks.create_task(forwarding.keep_open(site.lot), name="forwarding")
+        tasks.create_task(given_database.follow(site.lot, site.home.agent, site.database), name="given-database")
         tasks.create_task(keep_bounded(site.home.root), name="request-log")
 
 

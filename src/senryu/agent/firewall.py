@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from senryu.core.reach import DATABASE_PORTS
 
@@ -33,15 +32,21 @@ _NOT_THE_INTERNET = (
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A PostgreSQL server of the operator's: dynos with a grant for its port reach it, also on a private network or on this machine."""
+    """A PostgreSQL server of the operator's: dynos with a grant for its port reach it, also on a private network or on this machine.
 
-    address: IPv4Address
+    `host` is a name or an IPv4 address.
+    """
+
+    host: str
     port: int
 
 
-# Who may reach which ports; who holds how many connections.
+# Who may reach which ports; where the operator's own database is; who holds how many connections.
 _SETS = """\
   set grants {
+    type ipv4_addr . inet_service
+  }
+  set databases {
     type ipv4_addr . inet_service
   }
   set connections {
@@ -57,7 +62,10 @@ _SETS = """\
 """
 
 
-def script(lot: Lot, resolvers: Sequence[str], database: Database | None = None) -> str:
+_DATABASE_RULE = "    ip daddr . tcp dport @databases ip saddr . tcp dport @grants accept\n"
+
+
+def script(lot: Lot, resolvers: Sequence[str]) -> str:
     """The whole table of a lot, replacing what was there. `resolvers` are the DNS servers dynos may ask though they are local."""
     dynos = f'"{lot.link_prefix}*"'
     return f"""\
@@ -74,7 +82,7 @@ table inet {lot.table} {{
     iifname != {dynos} return
     ct state established,related accept
     ct status dnat ct original ip daddr {lot.gateway} accept
-{_database_rule(database)}    ip saddr . tcp dport @grants jump granted
+{_DATABASE_RULE}    ip saddr . tcp dport @grants jump granted
     drop
   }}
   chain counted {{
@@ -94,7 +102,7 @@ table inet {lot.table} {{
   chain from_dyno {{
     oifname "sn*-*" drop
     ct state established,related accept
-{_resolver_rules(resolvers)}{_database_rule(database)}    ip daddr {{ {", ".join(_NOT_THE_INTERNET)} }} drop
+{_resolver_rules(resolvers)}{_DATABASE_RULE}    ip daddr {{ {", ".join(_NOT_THE_INTERNET)} }} drop
     ct state new add @connections {{ ip saddr ct count over {CONNECTIONS_PER_DYNO} }} drop
     accept
   }}
@@ -120,6 +128,12 @@ def revoking(lot: Lot, grants: Sequence[tuple[str, int]]) -> str:
     return granting(lot, grants) + f"delete element inet {lot.table} grants {{ {_pairs(grants)} }}\n" if grants else ""
 
 
+def leading_to_database(lot: Lot, database: Database, addresses: Sequence[str]) -> str:
+    """The operator's own database is at these addresses from now on, and nowhere else; connections there are go on."""
+    added = f"add element inet {lot.table} databases {{ {_pairs([(each, database.port) for each in addresses])} }}\n" if addresses else ""
+    return f"flush set inet {lot.table} databases\n{added}"
+
+
 def _pairs(grants: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{address} . {port}" for address, port in grants)
 
@@ -142,12 +156,6 @@ def resolvers_in(resolv_conf: str) -> list[str]:
             if address.version == 4 and not address.is_loopback:
                 found.append(str(address))
     return found
-
-
-def _database_rule(database: Database | None) -> str:
-    if database is None:
-        return ""
-    return f"    ip daddr {database.address} tcp dport {database.port} ip saddr . tcp dport @grants accept\n"
 
 
 def _resolver_rules(resolvers: Sequence[str]) -> str:

@@ -38,7 +38,7 @@ def resolvers() -> list[str]:
     return []
 
 
-def prepare(lot: Lot, database: firewall.Database | None = None) -> None:
+def prepare(lot: Lot) -> None:
     """The gateway address, forwarding and the rules of a lot. Idempotent. Raises: Unavailable when the kernel cannot do what it must."""
     check_kernel()
     with Links() as links:
@@ -54,7 +54,7 @@ def prepare(lot: Lot, database: firewall.Database | None = None) -> None:
     if before != "1":
         _FORWARD_BEFORE.write_text(before)
         _FORWARD.write_text("1")
-    _nft(firewall.script(lot, resolvers(), database))
+    _nft(firewall.script(lot, resolvers()))
 
 
 def grant(lot: Lot, index: int, ports: Sequence[int]) -> None:
@@ -67,6 +67,11 @@ def revoke(lot: Lot, index: int, ports: Sequence[int]) -> None:
     """Undoes `grant`, whether or not it was done."""
     if ports:
         _nft(firewall.revoking(lot, [(lot.address(index), port) for port in ports]))
+
+
+def lead_to_database(lot: Lot, database: firewall.Database, addresses: Sequence[str]) -> None:
+    """Lets dynos with a grant reach the operator's own database there, and where it was before no more. Idempotent."""
+    _nft(firewall.leading_to_database(lot, database, addresses))
 
 
 def lead_to_router(lot: Lot, front: Front) -> None:
