@@ -6,7 +6,7 @@ import pytest
 
 from senryu.core.errors import Invalid
 from senryu.core.limits import MIB
-from senryu.core.object_store import BucketOrder, BucketUse, buckets_in, check_bucket, check_order, rooms
+from senryu.core.object_store import BUCKETS_PER_ORDER_MAX, BucketOrder, BucketUse, buckets_in, check_bucket, check_order, rooms
 
 BUCKET = "senryu-0123456789abcdef0123"
 
@@ -23,7 +23,12 @@ def test_who_deletes_and_writes_without_end_waits_until_the_disk_is_cleared() ->
 
 
 def test_buckets_are_found_among_config_vars_each_once() -> None:
-    assert list(buckets_in(["x", BUCKET, f"http://{BUCKET}", BUCKET, f"{BUCKET}\n"])) == [BUCKET]
+    other = BUCKET[:-1] + "f"
+    said = ["x", BUCKET, f"http://objects.localhost/{other}/kite.jpg", f"http://{BUCKET}.objects.localhost/", f"{BUCKET}\n"]
+    assert buckets_in(said) == (BUCKET, other)
+    assert buckets_in([f"{BUCKET}0", f"x{BUCKET}", f"my-{BUCKET}", f"{BUCKET}-1", BUCKET.upper()]) == ()
+    many = [f"senryu-{number:020x}" for number in range(BUCKETS_PER_ORDER_MAX + 9)]
+    assert buckets_in([" ".join(many)]) == tuple(many[:BUCKETS_PER_ORDER_MAX])
 
 
 @pytest.mark.parametrize("bucket", ["", "other", f"{BUCKET}0", f"{BUCKET}\n", "senryu-0123456789ABCDEF0123", "senryu-0123456789abcdef012;"])

@@ -90,6 +90,19 @@ for port in (8333, 8888, 9333, 8080, 18888, 19333, 18333):
 print("done")
 """,
 }
+_VISITOR = {
+    "requirements.txt": "",
+    "Procfile": "web: python3 -m http.server $PORT\n",
+    "visit.py": """
+import sys, urllib.error, urllib.request
+try:
+    print("reached:", urllib.request.urlopen(sys.argv[1], timeout=3).read().decode())
+except urllib.error.HTTPError as error:
+    print("refused:", error.code)
+except OSError as error:
+    print("not reached:", error)
+""",
+}
 _IN_A_BUILD = """#!/usr/bin/env python
 import os, boto3
 s3, bucket = boto3.client("s3"), os.environ["AWS_S3_BUCKET"]
@@ -144,9 +157,9 @@ def _server(copy: Copy) -> int:
 
 
 def test_sdks_find_the_bucket_by_themselves_and_browsers_by_presigned_urls(platform: Copy, make_app: NewApp) -> None:
-    python, node = make_app(_PYTHON), make_app(_NODE)
+    python, node, visitor = make_app(_PYTHON), make_app(_NODE), make_app(_VISITOR)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda app: app.push(), (python, node)))
+        list(pool.map(lambda app: app.push(), (python, node, visitor)))
     assert "AWS_ACCESS_KEY_ID" in python.senryu("addons:create", "senryu-objects:hobbyist").stdout
     node.senryu("addons:create", "senryu-objects", "--", "--public-read=true")
     config, other = (json.loads(app.senryu("config", "--json").stdout) for app in (python, node))
@@ -160,6 +173,8 @@ def test_sdks_find_the_bucket_by_themselves_and_browsers_by_presigned_urls(platf
     assert platform.visit("objects.localhost", f"/{other['AWS_S3_BUCKET']}/by-form").text == "a form's"
     assert platform.visit("objects.localhost", f"/{config['AWS_S3_BUCKET']}/from-python").status == 403
 
+    _visits(visitor, f"{config['AWS_ENDPOINT_URL_S3']}/{other['AWS_S3_BUCKET']}/by-form")
+
     said = _ran(python, f"python attack.py {other['AWS_S3_BUCKET']} {node.name}")
     assert "REACHED" not in said
     assert said.count("refused") == 6
@@ -172,6 +187,15 @@ def test_sdks_find_the_bucket_by_themselves_and_browsers_by_presigned_urls(platf
         app.senryu("addons:destroy", "AWS", "--confirm", app.name)
         assert "AWS_ACCESS_KEY_ID" not in json.loads(app.senryu("config", "--json").stdout)
     eventually(lambda: not _files(platform, config["AWS_S3_BUCKET"], other["AWS_S3_BUCKET"]), "the end of the objects")
+
+
+def _visits(app: App, public: str) -> None:
+    """Another app's dyno sees what everybody may, once its config vars name the bucket."""
+    assert _ran(app, f"python3 visit.py {public}").startswith("not reached")
+    app.senryu("config:set", f"PICTURE={public}")
+    assert _ran(app, f"python3 visit.py {public}").startswith("reached: a form's")
+    private = f"{public.rpartition('/')[0]}-is-private/x"
+    assert _ran(app, f"python3 visit.py {private}").startswith("refused: 40")
 
 
 def _files(platform: Copy, *buckets: str) -> list[Path]:

@@ -8,7 +8,7 @@ import re
 from senryu.core.dyno import DynoKind, DynoOrder
 from senryu.core.errors import Invalid
 from senryu.core.limits import GIB, MIB
-from senryu.core.object_store import BUCKET
+from senryu.core.object_store import BUCKET, BUCKETS_PER_ORDER_MAX
 from senryu.core.reach import may_be_reached
 
 _SLUG = re.compile(r"[0-9a-f]{64}")
@@ -18,7 +18,6 @@ _ENV_MAX_BYTES = 1 * MIB
 _COMMAND_MAX_BYTES = 128 * 1024 - 1  # execve(2): one argument
 _MOUNTS_MAX = 16
 _PORTS_MAX = 256
-_BUCKETS_MAX = 256
 _NOT_OVER = ("/proc", "/sys", "/dev", "/etc", "/usr", "/run")
 _NOT_AT = ("/", "/app", "/tmp", "/var", "/var/tmp")
 _RANGES = {
@@ -44,7 +43,7 @@ def check(order: DynoOrder) -> None:
     check_command(order.command, dict(order.env))
     _require(not order.mounts or order.kind is DynoKind.BUILD, "mounts")
     _require(len(order.reaches) <= _PORTS_MAX and all(may_be_reached(port) for port in order.reaches), "reaches")
-    _require(len(order.buckets) <= _BUCKETS_MAX and all(BUCKET.match(bucket) for bucket in order.buckets), "buckets")
+    _require(len(order.buckets) <= BUCKETS_PER_ORDER_MAX and all(BUCKET.match(bucket) for bucket in order.buckets), "buckets")
     for mount in order.mounts:
         _require(mount.source.startswith("/") and ".." not in mount.source.split("/"), "mounts")
         _require(is_mount_target(mount.target), "mounts")

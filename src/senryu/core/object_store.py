@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from .errors import Invalid
 from .limits import MIB
 
 BUCKET = re.compile(r"senryu-[0-9a-f]{20}\Z")
+BUCKETS_PER_ORDER_MAX = 256
+_IN_A_TEXT = re.compile(r"(?<![\w-])senryu-[0-9a-f]{20}(?![\w-])")
 _KEY = re.compile(r"[A-Za-z0-9]{16,128}\Z")
 _GARBAGE_BYTES = 64 * MIB
 
@@ -80,8 +83,9 @@ def check_order(order: BucketOrder) -> None:
 
 
 def buckets_in(values: Iterable[str]) -> tuple[str, ...]:
-    """Those that config vars name, each once."""
-    return tuple(dict.fromkeys(value for value in values if BUCKET.match(value)))
+    """Those that config vars name, alone or in an address, each once; of more than BUCKETS_PER_ORDER_MAX the first."""
+    named = (match[0] for value in values for match in _IN_A_TEXT.finditer(value))
+    return tuple(islice(dict.fromkeys(named), BUCKETS_PER_ORDER_MAX))
 
 
 def rooms(uses: Iterable[BucketUse]) -> Mapping[str, int]:
