@@ -271,7 +271,7 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     sleeping = Sleeping(**waking(platform), router=platform.router)
     supervisor.undertake("sleep", have_apps_sleep(**sleeping))
     supervisor.undertake("wake", wake_apps(**sleeping))
-    supervisor.undertake("usage", keep_usage(db=platform.db, clock=platform.clock))
+    supervisor.undertake("usage", keep_usage(db=platform.db, suppliers=platform.suppliers, clock=platform.clock))
     if platform.objects is not None:
         supervisor.undertake("quotas", keep_all_quotas(server=platform.objects, router=platform.router, clock=platform.clock))
     supervisor.undertake("clear-builds", builder.clear_away())

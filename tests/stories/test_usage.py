@@ -11,15 +11,20 @@ from uuid import UUID
 
 import pytest
 
+import partner_server
 from house import House, eventually
+from senryu.actions.meter import keep_prices_once
 from senryu.core.dyno import DynoOrder
+from senryu.core.partner import Manifest
 from senryu.core.usage import bounds, month_of
 from senryu.engines.memory import Running
+from senryu.platform import Partners
 from senryu.providers.postgres import SERVICE
 from senryu.store.usage import beat, fold_usage, list_uses
 from stand_ins import ScriptedSupplier
 
 from .mortal import Killed, Mortal
+from .test_followers import ScriptedFollowing
 
 DEATHS = (1, 4, 9, 15, 22, 35, 60)
 
@@ -259,3 +264,125 @@ async def test_an_add_on_is_charged_by_its_plan_until_it_is_destroyed(house: Hou
     for size, line in lines.items():
         assert line["kind"] == "add-on" and line["price_cents"] == prices[size]
         assert abs(line["cents"] - prices[size] * line["seconds"] / (following - first).total_seconds()) <= 0.51
+
+
+async def test_an_add_on_destroyed_between_two_beats_is_charged_to_the_second_whoever_destroys_it(house: House) -> None:
+    supplier = ScriptedSupplier(SERVICE)
+    house.platform = replace(house.platform, suppliers={SERVICE.name: supplier}, following=ScriptedFollowing())
+    house.api.state.platform = house.platform
+    await _to_the_month_start(house)
+    made = {}
+    for app in ("by-itself", "with-its-app", "follower"):
+        await house.create(app)
+    for app in ("by-itself", "with-its-app"):
+        made[app] = (await house.client.post(f"/apps/{app}/addons", json={"plan": "heroku-postgresql:standard-0"})).json()["name"]
+    config = {"follow": "with-its-app::DATABASE"}
+    answer = await house.client.post("/apps/follower/addons", json={"plan": "heroku-postgresql:standard-0", "config": config})
+    made["follower"] = answer.json()["name"]
+    began = house.clock.now()
+    house.clock.advance(5000)
+    assert (await house.client.delete(f"/apps/by-itself/addons/{made['by-itself']}")).status_code == 200
+    assert (await house.client.delete("/apps/with-its-app")).status_code == 200  # its database's follower goes with it
+    took = (house.clock.now() - began).total_seconds()
+    house.clock.advance(DAY_S)
+    lines = await _lines(house)
+    for name in made.values():
+        assert 5000 <= lines[name, "heroku-postgresql:standard-0"]["seconds"] <= took + 5, (name, took)
+
+
+@pytest.mark.parametrize("change", ["destroy", "price", "hand over", "rename"])
+async def test_what_is_changed_before_the_first_beat_after_the_machine_was_off_does_not_charge_that(house: House, change: str) -> None:
+    await _to_the_month_start(house)
+    await house.create("shop")
+    await house.deploy("shop")
+    await house.settle("shop")
+    house.clock.advance(3600)
+    async with house.db.transaction() as tx:
+        await beat(tx, house.clock.boot(), house.clock.now())
+    await house.supervisor.__aexit__()
+    house.clock.advance(DAY_S)
+    house.clock.boot_id = "boot-2"  # and the disk was full when the platform came, so it could not say so
+    other = await house.person("other@example.com")
+    if change == "destroy":
+        answer = await house.client.delete("/apps/shop")
+    elif change == "price":
+        answer = await house.operator.client.patch("/senryu/dyno-sizes/standard-1x", json={"price_cents": 5000})
+    elif change == "hand over":
+        await house.client.post("/apps/shop/collaborators", json={"user": "other@example.com", "silent": True})
+        answer = await house.client.post("/account/app-transfers", json={"app": "shop", "recipient": "other@example.com", "silent": True})
+        answer = await other.client.patch(f"/account/app-transfers/{answer.json()['id']}", json={"state": "accepted"})
+    else:
+        answer = await house.client.patch("/apps/shop", json={"name": "store"})
+    assert answer.status_code < 300, answer.text
+    statements = [dict((await person.client.get("/senryu/statements/now")).json()) for person in (house.owner, other)]
+    seconds = [line["seconds"] for statement in statements for line in statement["lines"]]
+    assert 3600 <= sum(seconds) < 3700, seconds
+
+
+async def test_a_plan_that_costs_something_else_does_so_from_that_moment_on(house: House) -> None:
+    manifest = partner_server.manifest(1)
+    _open_to_partners(house)
+    await _to_the_month_start(house)
+    await _priced(house, manifest, 1000)
+    await house.create("shop")
+    made = (await house.client.post("/apps/shop/addons", json={"plan": "mailer:test"})).json()
+    house.clock.advance(3600)
+    await _priced(house, manifest, 4000)
+    house.clock.advance(3600)
+    await _priced(house, manifest, 4000)  # said again
+    async with house.db.transaction() as tx:
+        await fold_usage(tx, house.clock.now())
+    await _priced(house, manifest, 1000)
+    house.clock.advance(3600)
+    await _priced(house, manifest, 0)
+    house.clock.advance(3600)
+    assert (await house.client.delete(f"/apps/shop/addons/{made['id']}")).status_code == 200
+
+    async def is_right() -> None:
+        found = [line for line in (await _statement(house))["lines"] if line["name"] == made["name"]]
+        seconds = {line["price_cents"]: line["seconds"] for line in found}
+        assert len(found) == 3 and seconds.keys() == {0, 1000, 4000}
+        assert 7200 <= seconds[1000] < 7210 and all(3600 <= seconds[price] < 3610 for price in (0, 4000)), seconds
+
+    await is_right()
+    assert (await house.operator.client.delete("/senryu/partners/mailer")).status_code == 200
+    await is_right()  # of what is offered no more, too
+    async with house.db.transaction() as tx:
+        await fold_usage(tx, house.clock.now())
+    await is_right()
+
+
+async def test_a_version_of_the_platform_with_other_prices_charges_them_from_its_start(house: House) -> None:
+    cheap, dear = (replace(SERVICE, plans=tuple(replace(plan, price_cents=cents) for plan in SERVICE.plans)) for cents in (300, 900))
+    suppliers = {SERVICE.name: ScriptedSupplier(cheap)}
+    house.platform = replace(house.platform, suppliers=suppliers)
+    house.api.state.platform = house.platform
+    await _to_the_month_start(house)
+    await keep_prices_once(db=house.db, suppliers=suppliers, clock=house.clock)
+    await house.create("shop")
+    made = (await house.client.post("/apps/shop/addons", json={"plan": "heroku-postgresql"})).json()
+    house.clock.advance(3600)
+    suppliers[SERVICE.name] = ScriptedSupplier(dear)
+    for _ in range(2):
+        await keep_prices_once(db=house.db, suppliers=suppliers, clock=house.clock)
+        house.clock.advance(3600)
+    lines = [line for line in (await _statement(house))["lines"] if line["name"] == made["name"]]
+    seconds = {line["price_cents"]: line["seconds"] for line in lines}
+    assert 3600 <= seconds[300] < 3610 and 7200 <= seconds[900] < 7210 and len(seconds) == 2
+
+
+def _open_to_partners(house: House) -> None:
+    """A platform that takes services of others, which are made up."""
+
+    def make(manifest: Manifest, _: UUID) -> ScriptedSupplier:
+        return ScriptedSupplier(manifest.service)
+
+    partners = Partners({}, make)
+    house.platform = replace(house.platform, suppliers=partners.offered, partners=partners)
+    house.api.state.platform = house.platform
+
+
+async def _priced(house: House, manifest: dict[str, Any], cents: int) -> None:
+    plans = [{"slug": "test", "human_name": "Test", "price_cents": cents, "default": True}]
+    answer = await house.operator.client.post("/senryu/partners", json={**manifest, "plans": plans})
+    assert answer.status_code == 201, answer.text

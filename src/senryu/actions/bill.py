@@ -9,6 +9,7 @@ from ..core.add_on import Suppliers
 from ..core.usage import Statement, checked_month, month_of, months_between, statement
 from ..store.database import Transaction
 from ..store.usage import first_month, list_totals
+from .meter import plan_prices
 
 STATEMENTS_MAX = 120
 
@@ -16,8 +17,7 @@ STATEMENTS_MAX = 120
 async def bill(tx: Transaction, payer: UUID, month: str, *, suppliers: Suppliers, now: datetime) -> Statement:
     """One month; up to now when it goes on. Raises: Invalid for what is no month."""
     parts = await list_totals(tx, checked_month(month), now, {payer})
-    prices = {plan.name: plan.price_cents for supplier in suppliers.values() for plan in supplier.service.plans}
-    return statement(payer, month, parts, prices, now)
+    return statement(payer, month, parts, plan_prices(suppliers.values()), now)
 
 
 async def bills(tx: Transaction, payer: UUID, *, suppliers: Suppliers, now: datetime) -> list[Statement]:

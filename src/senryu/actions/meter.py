@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import structlog
 
+from ..core.add_on import Supplier, Suppliers
 from ..core.app import App
 from ..core.clock import Clock
 from ..core.dyno import Dyno
@@ -14,6 +16,7 @@ from ..core.limits import USAGE_FOLDED_AFTER_S, USAGE_ROUND_S
 from ..core.usage import Usage, name_on_statement, ran_from
 from ..store.database import Database, Transaction
 from ..store.dyno_sizes import list_sizes
+from ..store.plan_prices import keep_prices, known_prices
 from ..store.usage import beat, begin_usage, end_usage, fold_usage
 
 _log = structlog.get_logger("meter")
@@ -34,11 +37,29 @@ async def meter_dyno(
         await end_usage(tx, dyno.id, ended_at)
 
 
-async def keep_usage(*, db: Database, clock: Clock) -> None:
+async def keep_usage(*, db: Database, suppliers: Suppliers, clock: Clock) -> None:
     """Keeps what is over as sums: what a day made is a few rows then. Notes that the machine runs, for when it does not. For ever."""
     while True:
+        await keep_prices_once(db=db, suppliers=suppliers, clock=clock)
         folded = await keep_usage_once(db=db, clock=clock)
         await clock.sleep(1.0 if folded else USAGE_ROUND_S)
+
+
+def plan_prices(suppliers: Iterable[Supplier]) -> dict[str, int]:
+    """What every plan costs, in cents a month."""
+    return {plan.name: plan.price_cents for supplier in suppliers for plan in supplier.service.plans}
+
+
+async def keep_prices_once(*, db: Database, suppliers: Suppliers, clock: Clock) -> None:
+    """Notes what plans cost since this version of the platform. What could not be written comes with the next round."""
+    try:
+        async with db.reading() as tx:
+            is_known = await known_prices(tx) == plan_prices(suppliers.values())
+        if not is_known:
+            async with db.transaction() as tx:
+                await keep_prices(tx, plan_prices(suppliers.values()), clock.now())
+    except PlatformError as problem:
+        _log.warning("prices not noted", reason=problem.message)
 
 
 async def keep_usage_once(*, db: Database, clock: Clock) -> int:

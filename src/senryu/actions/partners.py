@@ -26,7 +26,9 @@ from ..store.database import Database
 from ..store.oauth_clients import create_oauth_client, delete_oauth_client
 from ..store.oauth_grants import find_oauth_client, revoke_oauth_grants
 from ..store.partners import Partner, delete_partner, list_partners, put_partner
+from ..store.plan_prices import keep_prices
 from ..store.vault import Vault
+from .meter import plan_prices
 from .note import note
 from .oauth_grants import give_code
 from .parts import Releasing
@@ -97,7 +99,9 @@ async def register_partner(
             client = OAuthClient(uuid4(), by.id, f"{service.human_name} (add-ons)", _NOWHERE, secrets.token_urlsafe(32), now, now)
             await create_oauth_client(tx, client, vault=vault)
         await put_partner(tx, Partner(service.name, client.id, document), now, vault=vault)
-    offered[service.name] = make(manifest, client.id)
+        made = make(manifest, client.id)
+        await keep_prices(tx, plan_prices({**offered, service.name: made}.values()), now)
+    offered[service.name] = made
     return manifest, client
 
 
@@ -108,7 +112,7 @@ def _check_free(name: str, offered: Iterable[Supplier], known: dict[str, Partner
             raise Conflict(f"{name} names a service of this platform's own; give the manifest another `id`.")
 
 
-async def remove_partner(name: str, *, offered: Offered, db: Database, vault: Vault) -> None:
+async def remove_partner(name: str, *, offered: Offered, db: Database, vault: Vault, clock: Clock) -> None:
     """Offers it no more. Raises: NotFound, Conflict while there are add-ons of it."""
     async with db.transaction() as tx:
         known = {partner.name: partner for partner in await list_partners(tx, vault=vault)}
@@ -117,6 +121,7 @@ async def remove_partner(name: str, *, offered: Offered, db: Database, vault: Va
         if left := [add_on.name for add_on in await list_add_ons(tx, vault=vault) if add_on.service == name]:
             raise Conflict(f"There are {len(left)} add-ons of {name}, such as {left[0]}; destroy them first.")
         await delete_partner(tx, name)
+        await keep_prices(tx, plan_prices(each for each in offered.values() if each.service.name != name), clock.now())
         await revoke_oauth_grants(tx, known[name].client_id)
         await delete_oauth_client(tx, known[name].client_id)
     offered.pop(name, None)

@@ -10,6 +10,7 @@ from ..core import limits
 from ..core.account import Account, checked_email
 from ..core.app import App
 from ..core.app_transfer import AppTransfer, TransferState
+from ..core.clock import Clock
 from ..core.collaborator import Collaborator
 from ..core.errors import Forbidden, Invalid, NotFound
 from ..core.permission import EVERY
@@ -19,6 +20,7 @@ from ..store.app_transfers import create_transfer, delete_transfer, forget_trans
 from ..store.apps import add_collaborator, count_apps, list_collaborators, list_team_apps, lock_app, remove_collaborators, update_app
 from ..store.database import Transaction
 from ..store.teams import add_member, find_member
+from ..store.usage import beat
 from .access import team_for
 from .note import note
 from .parts import Telling
@@ -36,11 +38,16 @@ async def transfer(app: App, recipient: str, *, by: Account, **parts: Unpack[Tel
             changed = await _to_team(tx, now, await team_for(tx, by, recipient, Role.ADMIN, Role.MEMBER), by, parts)
         changed = replace(changed, updated_at=parts["clock"].now())
         await forget_transfers(tx, app.id)
-        await update_app(tx, changed)
+        await _hand_over(tx, changed, parts["clock"])
         await note(tx, changed, changed, "update", now=changed.updated_at, by=by.id, was=now)
     said = f"Transfer to {recipient} by user {by.email}"
     await tell(app.id, "api", said, log_writer=parts["log_writer"], clock=parts["clock"], source="app")
     return changed
+
+
+async def _hand_over(tx: Transaction, app: App, clock: Clock) -> None:
+    await beat(tx, clock.boot(), clock.now())  # what the machine's end ended is nobody else's
+    await update_app(tx, app)
 
 
 async def _locked(tx: Transaction, app: App) -> App:
@@ -120,7 +127,7 @@ async def answer_offer(transfer: AppTransfer, app: App, *, accepts: bool, by: Ac
             await _has_room(tx, by)
             await remove_collaborators(tx, app.id)
             changed = replace(current, owner_id=by.id, updated_at=now)
-            await update_app(tx, changed)
+            await _hand_over(tx, changed, parts["clock"])
             await note(tx, changed, changed, "update", now=now, by=by.id, was=current)
         answered = replace(found, state=TransferState.ACCEPTED if accepts else TransferState.DECLINED, updated_at=now)
         await update_transfer(tx, answered)

@@ -78,7 +78,7 @@ async def register(request: Request, operator: OperatorDep, platform: PlatformDe
 @router.delete("/senryu/partners/{name}")
 async def remove(name: str, operator: OperatorDep, platform: PlatformDep) -> JSONResponse:
     """Offer it no more."""
-    await remove_partner(name, offered=_partners(platform).offered, db=platform.db, vault=platform.vault)
+    await remove_partner(name, offered=_partners(platform).offered, db=platform.db, vault=platform.vault, clock=platform.clock)
     return JSONResponse({"name": name})
 
 

@@ -28,7 +28,7 @@ class Usage:
 
     `id` is the dyno's or add-on's, `part` counts its times. `kind` is `dyno` or `add-on`; `name` is `web.1`, the type of dynos beside the
     formation, or the add-on's name; `size` a dyno size or `service:plan`. `price_cents` is for a month, PLANS_PRICE what the plan costs
-    when it is asked for. `is_pooled`: it uses up hours, and its price is the payer's once a month.
+    now: once that changes, what is over has the number. `is_pooled`: it uses up hours, and its price is the payer's once a month.
     """
 
     id: UUID

@@ -68,6 +68,12 @@ async def price_usage(tx: Transaction, size: str, at: datetime, *, price_cents: 
             await _go_on(tx, use, at, price_cents=price_cents, is_pooled=is_pooled)
 
 
+async def go_on_with_plan(tx: Transaction, plan: str, at: datetime) -> None:
+    """What an add-on of a plan cost so far is one part, what it costs from now on another."""
+    for use in await _open(tx, and_(usage.c.size == plan, usage.c.price_cents == PLANS_PRICE)):
+        await _go_on(tx, use, at)
+
+
 async def pay_usage(tx: Transaction, app_id: UUID, payer_id: UUID, app_name: str, at: datetime) -> None:
     """Somebody else pays for what runs of an app from now on."""
     for use in await _open(tx, and_(usage.c.app_id == app_id, or_(usage.c.payer_id != payer_id, usage.c.app_name != app_name))):

@@ -16,7 +16,8 @@ sleeping_apps = Table(
 )
 
 # One row for each time that something ran at one price for one payer: a dyno's start, an add-on's plan. `part` counts on where the price
-# or the payer changed meanwhile. `price_cents` -1: the plan's price when it is asked for.
+# or the payer changed meanwhile. `price_cents` -1: what the plan costs now; once that changes, what is over has the number of before
+# (plan_prices.py).
 usage = Table(
     "usage",
     metadata,
