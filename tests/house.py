@@ -165,8 +165,10 @@ class HeldDatabase(Database):
 async def _environments(tx: Transaction, vault: Vault) -> dict[UUID, tuple[dict[str, str], int]]:
     """What each app has from add-ons, and its newest release."""
     newest = select(apps.c.id, func.max(releases.c.version)).join(releases, releases.c.app_id == apps.c.id).group_by(apps.c.id)
-    versions = {row[0]: row[1] for row in await tx.execute(newest)}
-    entries = await list_attachments(tx, vault=vault)
+    versions, before = {row[0]: row[1] for row in await tx.execute(newest)}, None
+    while versions != before:  # on PostgreSQL others commit between two statements
+        entries, before = await list_attachments(tx, vault=vault), versions
+        versions = {row[0]: row[1] for row in await tx.execute(newest)}
     return {id: (all_variables([entry for entry in entries if entry[0].app_id == id]), version) for id, version in versions.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -12,9 +13,11 @@ import pytest_asyncio
 
 from house import House, eventually, house_at
 from postgres import emptied
+from senryu.providers.postgres import SERVICE
 from senryu.store.database import Database
 from senryu.store.tables import accounts, authorizations
 from senryu.store.usage import beat, fold_usage
+from stand_ins import ScriptedSupplier
 
 pytestmark = pytest.mark.postgres
 
@@ -122,3 +125,33 @@ async def test_sleep_hours_and_statements_are_as_on_sqlite(shared: House) -> Non
     quota = (await shared.client.get("/accounts/~/actions/get-quota")).json()
     assert quota["size"] == "Eco" and quota["quota_used"] >= 1800
     assert (await shared.client.get("/account/invoices")).json()[-1]["total"] >= 500
+
+
+async def test_apps_that_attach_a_database_while_it_moves_have_where_it_is(shared: House) -> None:
+    supplier = ScriptedSupplier(SERVICE)
+    supplier.moves = True
+    shared.platform = replace(shared.platform, suppliers={SERVICE.name: supplier})
+    shared.api.state.platform = shared.platform
+    names = ["owner", *(f"guest-{number}" for number in range(3))]
+    for name in names:
+        await shared.create(name)
+        await shared.deploy(name)
+    body = {"plan": "heroku-postgresql:standard-0", "name": "shared-db"}
+    assert (await shared.client.post("/apps/owner/addons", json=body)).status_code == 201
+    for plan in ("standard-2", "standard-0"):
+        change, attached_as = {"plan": f"heroku-postgresql:{plan}"}, f"X{plan[-1]}"
+        attachments = ({"addon": "shared-db", "app": name, "name": attached_as} for name in names[1:])
+        answers = await asyncio.gather(
+            shared.client.patch("/apps/owner/addons/shared-db", json=change),
+            *(shared.client.post("/addon-attachments", json=attachment) for attachment in attachments),
+            shared.client.patch("/apps/owner/addons/shared-db", json=change),
+        )
+        assert {answer.status_code for answer in answers} <= {200, 201, 409, 422}
+    urls: set[str] = set()
+    for name in names:
+        await shared.settle(name)
+        config = (await shared.client.get(f"/apps/{name}/config-vars")).json()
+        [dyno] = await shared.serving(name)
+        assert {key: value for key, value in dyno.order.env.items() if key.endswith("_URL")} == config
+        urls |= set(config.values())
+    assert len(urls) == 1

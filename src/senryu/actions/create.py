@@ -24,7 +24,7 @@ from ..store.database import Database, Transaction
 from ..store.releases import append_release
 from ..store.stacks import list_stacks
 from ..store.teams import find_member, lock_team
-from ..store.usage import beat
+from ..store.usage import first_beat
 from ..store.vault import Vault
 from .access import team_for
 from .note import note
@@ -149,7 +149,7 @@ async def change(
             told.append(f"{'Lock' if is_locked else 'Unlock'} app by user {by.email}")
             now = replace(now, is_locked=is_locked)
         now = replace(now, updated_at=clock.now())
-        await beat(tx, clock.boot(), now.updated_at)  # what the machine's end ended is on the statement by the name of before
+        await first_beat(tx, clock.boot(), now.updated_at)  # what the machine's end ended is on the statement by the name of before
         await update_app(tx, now)
         await note(tx, now, now, "update", now=now.updated_at, by=by.id, was=held)
     await tell(app.id, "api", *told, log_writer=log_writer, clock=clock, source="app")

@@ -21,7 +21,7 @@ from ..store.database import Database, Transaction
 from ..store.dynos import list_dynos
 from ..store.releases import list_releases
 from ..store.remains import Remains, forget_remains, list_remains, note_remains
-from ..store.usage import beat, end_app_usage
+from ..store.usage import end_app_usage, first_beat
 from ..store.webhooks import end_webhooks
 from .build import build_task
 from .note import note
@@ -63,7 +63,7 @@ async def destroy(app: App, *, by: Account, releasing: Releasing, **parts: Unpac
         await note_remains(tx, left, clock.now())
         await note(tx, held, held, "destroy", now=clock.now(), by=by.id)
         await end_webhooks(tx, app.id, clock.now())
-        await beat(tx, clock.boot(), clock.now())  # what the machine's end ended is not to end now
+        await first_beat(tx, clock.boot(), clock.now())  # what the machine's end ended is not to end now
         released = await _leave_add_ons(tx, held, by, **releasing)
         await end_app_usage(tx, app.id, clock.now())
         await delete_app(tx, app.id)

@@ -18,7 +18,7 @@ from ..store.accounts import find_account
 from ..store.database import Database, Transaction
 from ..store.dyno_sizes import list_sizes, set_default_size, set_size
 from ..store.teams import find_team
-from ..store.usage import beat, price_usage
+from ..store.usage import first_beat, price_usage
 
 _NEW = DynoSize("", GIB // 2, 1024, 256, 1, 1, 0)
 SIZES_MAX = 100
@@ -35,7 +35,7 @@ async def offer_size(name: str, changes: Mapping[str, Any], *, db: Database, clo
         if not size.is_offered and size.key == (sizes.default or ""):
             raise Conflict(f"{size.name} is the default size; make another one the default first.")
         await set_size(tx, size)
-        await beat(tx, clock.boot(), clock.now())  # what the machine's end ended is not to end now
+        await first_beat(tx, clock.boot(), clock.now())  # what the machine's end ended is not to end now
         await price_usage(tx, size.name, clock.now(), price_cents=size.price_cents, is_pooled=size.is_pooled)
     return size
 

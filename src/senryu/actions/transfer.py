@@ -20,7 +20,7 @@ from ..store.app_transfers import create_transfer, delete_transfer, forget_trans
 from ..store.apps import add_collaborator, count_apps, list_collaborators, list_team_apps, lock_app, remove_collaborators, update_app
 from ..store.database import Transaction
 from ..store.teams import add_member, find_member
-from ..store.usage import beat
+from ..store.usage import first_beat
 from .access import team_for
 from .note import note
 from .parts import Telling
@@ -46,7 +46,7 @@ async def transfer(app: App, recipient: str, *, by: Account, **parts: Unpack[Tel
 
 
 async def _hand_over(tx: Transaction, app: App, clock: Clock) -> None:
-    await beat(tx, clock.boot(), clock.now())  # what the machine's end ended is nobody else's
+    await first_beat(tx, clock.boot(), clock.now())  # what the machine's end ended is nobody else's
     await update_app(tx, app)
 
 

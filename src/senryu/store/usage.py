@@ -112,6 +112,13 @@ async def beat(tx: Transaction, boot: str, at: datetime) -> int:
     return len(ended)
 
 
+async def first_beat(tx: Transaction, boot: str, at: datetime) -> None:
+    """`beat`, unless there was one in this boot: before something else ends or divides what runs. Nobody waits for anybody otherwise."""
+    known = await _last_beat(tx)
+    if known and known["boot"] != boot:
+        await beat(tx, boot, at)
+
+
 async def _last_beat(tx: Transaction) -> dict[str, Any]:
     return dict((await tx.execute(select(settings.c.content).where(settings.c.name == _BEAT))).scalar() or {})
 
