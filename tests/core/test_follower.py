@@ -56,5 +56,5 @@ def test_a_followed_leader_stays_and_a_follower_is_not_changed() -> None:
 
 def test_a_follower_has_the_leaders_credential_elsewhere() -> None:
     assert follower_url(LEADER.config["URL"], "10.0.0.1", 5433) == "postgres://u:p%40@10.0.0.1:5433/d"
-    assert followed_anew("postgres://u:new@10.0.0.1:5432/d", FOLLOWER) == "postgres://u:new@10.0.0.1:5433/d"
+    assert followed_anew("postgres://u:new@10.0.0.1:5432/d", FOLLOWER.config["URL"]) == "postgres://u:new@10.0.0.1:5433/d"
     assert (behind_text(None), behind_text(1.4)) == ("being made", "1 s")

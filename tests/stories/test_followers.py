@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -177,3 +178,23 @@ async def test_a_follower_waits_for_the_copy_of_the_server_and_is_then_released(
 
     await eventually(made, "the follower")
     assert len(await scene.config("late")) == 2
+
+
+async def test_a_follower_that_was_being_made_while_its_leader_got_another_password_has_that(scene: Scene) -> None:
+    await scene.house.create("between")
+    leader = await scene.stage.database("between", "standard-0")
+    assert (await scene.house.client.post(f"/postgres/v0/databases/{leader['id']}/credentials_rotation", json={})).status_code == 200
+    scene.supplier.gate = asyncio.Event()
+    asking = asyncio.create_task(scene.stage.database("between", "standard-0", follow="DATABASE"))
+
+    async def is_begun() -> bool:
+        return len((await scene.house.client.get("/apps/between/addons")).json()) == 2
+
+    await eventually(is_begun, "the follower")
+    await asyncio.sleep(0)
+    assert (await scene.house.client.post(f"/postgres/v0/databases/{leader['id']}/credentials_rotation", json={})).status_code == 200
+    scene.supplier.gate.set()
+    await asking
+    config = await scene.config("between")
+    [url] = [value for key, value in config.items() if key != "DATABASE_URL"]
+    assert url == config["DATABASE_URL"].replace("10.0.0.1:5432/", "10.0.0.1:5433/")

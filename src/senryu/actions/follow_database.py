@@ -122,7 +122,7 @@ async def lead_followers(tx: Transaction, leader: AddOn, *, by: Account | None, 
     made: list[Made] = []
     for follower in await list_followers(tx, leader.id, vault=parts["vault"]):
         if follower.state is AddOnState.PROVISIONED:
-            config = {"URL": followed_anew(leader.config["URL"], follower)}
+            config = {"URL": followed_anew(leader.config["URL"], follower.config["URL"])}
             changed = replace(follower, config=config, updated_at=parts["clock"].now())
             await update_add_on(tx, changed, vault=parts["vault"])
             made += await release_users(tx, changed, "Update", by=by, **parts)

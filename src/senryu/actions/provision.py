@@ -33,7 +33,7 @@ from ..core.add_on import (
 from ..core.app import App
 from ..core.clock import Clock
 from ..core.errors import Conflict, Invalid, NotFound, PlatformError, Unavailable
-from ..core.follower import check_stays
+from ..core.follower import check_stays, followed_anew
 from ..core.limits import ACCEPTED_MAX_S, PROVISION_TIMEOUT_S
 from ..store.add_ons import (
     create_add_on,
@@ -148,7 +148,10 @@ async def _asked(add_on: AddOn, supplier: Supplier, *, by: Account | None, **par
     given = answer if isinstance(answer, Given) else Given(answer, message=supplier.service.message)
     made, released = None, list[Made]()
     async with parts["db"].transaction() as tx:
+        leader = await lock_add_on(tx, add_on.follows, vault=vault) if add_on.follows is not None else None
         now = await lock_add_on(tx, add_on.id, vault=vault)
+        if leader is not None and given.config is not None:  # which may have another password since
+            given = replace(given, config={"URL": followed_anew(leader.config["URL"], given.config["URL"])})
         if now is not None and now.state is not AddOnState.DEPROVISIONING:
             made, released = await _made(tx, now, given, by=by, **parts)
         elif now is not None:

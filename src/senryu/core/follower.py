@@ -67,9 +67,9 @@ def follower_url(leader_url: str, host: str, port: int) -> str:
     return f"postgres://{parts.netloc.rpartition('@')[0]}@{host}:{port}{parts.path}"
 
 
-def followed_anew(leader_url: str, follower: AddOn) -> str:
+def followed_anew(leader_url: str, follower_url_before: str) -> str:
     """The URL of a follower whose leader has another one now."""
-    parts = urlsplit(follower.config["URL"])
+    parts = urlsplit(follower_url_before)
     return follower_url(leader_url, parts.hostname or "", parts.port or 0)
 
 
