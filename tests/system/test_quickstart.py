@@ -188,6 +188,21 @@ def test_what_it_needs_is_told_in_a_sentence(clone: Clone, environment: dict[str
     assert done.stdout == ""
 
 
+def test_a_stop_where_nothing_runs_does_not_say_that_something_was_stopped(clone: Clone, tmp_path: Path) -> None:
+    elsewhere = subprocess.run(
+        ["./quickstart", "--stop"],
+        cwd=clone.folder / "senryu",
+        env={**clone.environment, "SENRYU_HOME": str(tmp_path / "empty")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert f"There is no platform in {tmp_path}/empty; set SENRYU_HOME" in elsewhere.stdout + elsewhere.stderr
+    assert "Stopped" not in elsewhere.stdout + elsewhere.stderr
+    assert clone.visit(clone.app()).status == 200
+
+
 def test_an_unknown_option_is_refused_and_help_is_given(clone: Clone) -> None:
     refused = clone.quickstart("--stopp", check=False)
     assert refused.returncode == 1
