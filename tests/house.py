@@ -17,8 +17,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from fastapi import FastAPI
 from sqlalchemy import func, select
+from starlette.applications import Starlette
 
 from contract import hold_answer
 from senryu.actions.authenticate import authorize
@@ -186,7 +186,7 @@ class House:
     """What a story walks through. `client` speaks as the owner, who is no operator."""
 
     platform: Platform
-    api: FastAPI
+    api: Starlette
     engine: MemoryEngine
     router: WatchedRouter
     builder: ScriptedBuilder
@@ -315,10 +315,10 @@ class House:
         self.api.state.platform = self.platform
 
 
-_api: FastAPI | None = None
+_api: Starlette | None = None
 
 
-def _api_of(platform: Platform) -> FastAPI:
+def _api_of(platform: Platform) -> Starlette:
     """The one application of all houses: making its routes takes longer than most tests."""
     global _api
     if _api is None:

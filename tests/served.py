@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 
 @asynccontextmanager
-async def served(api: FastAPI) -> AsyncIterator[str]:
+async def served(api: Starlette) -> AsyncIterator[str]:
     """Serves on loopback while the block runs; gives the address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(api, log_level="error", lifespan="off", timeout_graceful_shutdown=5))

@@ -317,9 +317,8 @@ async def serve(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT."""
     async with AsyncExitStack() as house:
         platform = await house.enter_async_context(platform_at(settings))
-        api = front_door(platform)
         door = await house.enter_async_context(git_door(platform))
-        api.include_router(door.router)
+        api = front_door(platform, door.routes)
         certificate = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         own = settings.home / "tls" / "certs" / "default.pem"
         certificate.load_cert_chain(own)

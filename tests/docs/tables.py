@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fastapi.routing import APIRoute
-
 from senryu.api import front_door
 from senryu.cli.commands import ALIASES, COMMANDS, HIDDEN
 from senryu.config import SETTINGS
@@ -29,11 +27,9 @@ def routes() -> list[list[str]]:
     rows = [["call", "what it does", "file in `src/senryu/api`"]]
     for router in (*front_door.ROUTERS, front_door._own):
         for route in router.routes:
-            if not isinstance(route, APIRoute):
-                continue
             what = (route.endpoint.__doc__ or "").strip().splitlines()[0]
             file = route.endpoint.__module__.rpartition(".")[2]
-            rows += [[f"`{method} {route.path}`", what, f"`{file}.py`"] for method in sorted(route.methods or ())]
+            rows.append([f"`{route.method} {route.path}`", what, f"`{file}.py`"])
     return [rows[0], *sorted(rows[1:], key=lambda row: (row[2], row[0].split()[1], row[0]))]
 
 

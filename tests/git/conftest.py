@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from senryu.core.account import Account
 from senryu.core.errors import Forbidden, NotFound, Unauthorized
@@ -129,8 +129,7 @@ async def opened(house: House, repositories: Path, **settings: int) -> AsyncIter
     house.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     house.repositories = repositories
     async with GitDoor(authorize=house.authorize, deploy=house.deploy, repositories=repositories, **settings) as door:
-        app = FastAPI()
-        app.include_router(door.router)
+        app = Starlette(routes=door.routes)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
         try:

@@ -31,7 +31,6 @@ def test_the_server_runs_without_what_is_left_out() -> None:
     program = (
         "from senryu.left_out import leave_out; leave_out(); import senryu.serve, sys;"
         "from uvicorn.config import Config; Config(senryu.serve, http='httptools', lifespan='off', ws='none').load();"
-        "assert not hasattr(sys.modules['fastapi.openapi.models'], '__file__');"
-        "assert not {'click', 'uvicorn.main', 'pydantic.v1.main', 'sqlalchemy.orm', 'yaml'} & set(sys.modules)"
+        "assert not {'click', 'uvicorn.main', 'fastapi', 'pydantic', 'sqlalchemy.orm', 'yaml'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], timeout=60, check=True)

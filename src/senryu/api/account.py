@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.authenticate import authorize, check_password, hash_password
 from ..actions.register import invite_account, register
@@ -20,8 +20,9 @@ from ..store.two_factors import accounts_with_two_factor
 from .auth import Allowance, CallerDep, OperatorDep, PlatformDep, caller, guard_of
 from .body import flag, json_body, needed_text, text
 from .parts import iso
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(account: Account, *, has_two_factor: bool = False) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..actions.attach import attach, detach
@@ -28,8 +28,9 @@ from .body import json_body, named, needed_name, text, uuid_or
 from .links import origin, signed
 from .parts import iso, releasing
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _SIGN_ON_S = 300
 Attached = tuple[Attachment, AddOn]
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..core.add_on import AddOnService, Plan, chosen, plan_id, service_id
 from ..core.errors import Invalid, NotFound
 from ..platform import Platform
 from .auth import CallerDep, PlatformDep
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _BEGINNING = "2026-01-01T00:00:00Z"  # services and plans are code: they have no time of their own
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..actions.change_add_on import change_plan, rename_add_on
@@ -33,8 +33,9 @@ from .body import flag, json_body, named, needed_name, text, uuid_or
 from .database_transfers import transfers_of
 from .parts import iso, releasing
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(add_on: AddOn, app: App, attached: Sequence[tuple[Attachment, AddOn]], suppliers: Suppliers) -> dict[str, Any]:

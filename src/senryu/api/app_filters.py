@@ -5,8 +5,8 @@ Source: schema `filter-apps`
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..core.errors import Invalid
 from ..store.apps import list_apps
@@ -14,8 +14,9 @@ from .apps import shown_all
 from .auth import CallerDep, PlatformDep
 from .body import json_body
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 @router.post("/filters/apps")

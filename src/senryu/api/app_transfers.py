@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..actions.transfer import answer_offer, offer, withdraw
@@ -24,8 +24,9 @@ from .auth import Caller, CallerDep, PlatformDep
 from .body import json_body, named, text
 from .parts import iso, telling
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 async def _shown(transfers: list[AppTransfer], platform: Platform) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.webhooks import add_webhook, change_webhook, one_of, remove_webhook, uuid_of
 from ..core.app import App
@@ -23,8 +23,9 @@ from .body import json_body, needed_text, text
 from .links import origin
 from .parts import iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(webhook: Webhook, app: App) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.create import change, create
 from ..actions.destroy import destroy
@@ -32,8 +32,9 @@ from .links import origin
 from .parts import clearing, iso, releasing, waking
 from .ranges import listed
 from .regions import REGION
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _STACKS = UUID("3f1b8f57-6f2d-4a55-9e67-3a2c3fd4d5a1")
 
 

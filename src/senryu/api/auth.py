@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from starlette.requests import Request
 
 from ..actions.access import app_for
 from ..actions.authenticate import authenticate
@@ -22,6 +22,7 @@ from ..core.errors import Forbidden, RateLimited, Unauthorized
 from ..core.limits import API_CALLS_PER_HOUR
 from ..core.permission import Permission, needed
 from ..platform import Platform
+from .asked import Depends
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,8 @@ def _shows_passwords(path: str, *, reads: bool) -> bool:
     return is_shown or hands_out or path.startswith(("/redis/", "/postgres/", "/reports"))
 
 
-async def _platform(request: Request) -> Platform:
-    return platform_of(request)  # not taken as it is: FastAPI calls plain functions in a thread
-
-
 CallerDep = Annotated[Caller, Depends(caller)]
-PlatformDep = Annotated[Platform, Depends(_platform)]
+PlatformDep = Annotated[Platform, Depends(platform_of)]
 
 
 async def member_app(app: str, request: Request, caller: CallerDep, platform: PlatformDep) -> App:

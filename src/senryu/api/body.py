@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from fastapi import Request
+from starlette.requests import Request
 
 from ..core.errors import BadRequest, Invalid
 from ..core.limits import API_BODY_MAX_BYTES

@@ -10,16 +10,17 @@ from collections.abc import AsyncIterator
 from html import escape
 from typing import cast
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
 
 from ..actions.browser_login import BrowserLogins
 from ..core.errors import RateLimited, Unauthorized
 from .auth import PlatformDep, credentials
 from .body import json_body, text
 from .login_page import CodeWanted, form_fields, login_form, proven, shown_page
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 # Nodes give up after 60 silent seconds: a blank is valid before JSON and shows that we are there.
 _BLANK_EVERY_S = 15.0
 _ASKS = """<p>A command line asks to be logged in: <b>{what}</b>, from the address <b>{address}</b>.</p>

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.install_buildpacks import install_buildpacks
 from ..core.buildpack import Buildpack
@@ -14,8 +14,9 @@ from ..store.apps import list_buildpacks
 from .auth import AppDep, CallerDep, PlatformDep
 from .body import entries, json_body
 from .parts import telling
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def _shown(buildpacks: list[Buildpack]) -> list[dict[str, Any]]:

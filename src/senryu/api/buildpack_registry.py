@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..core.buildpack_registry import RegisteredBuildpack, found_in_registry, registered
 from .regions import REGION
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _CREATED_AT = REGION["created_at"]
 
 

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from ..actions.build import begin_build, build_task
 from ..actions.deploy import deploy
@@ -33,8 +33,9 @@ from .body import json_body, text
 from .links import UPLOAD_S, opened, origin, signed, stream_url
 from .parts import deploying, iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(build: Build, user: Account | None, platform: Platform) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid5
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import app_for, permissions_of
 from ..actions.share import permit, share, unshare
@@ -24,8 +24,9 @@ from .auth import AppDep, CallerDep, OwnedAppDep, PlatformDep
 from .body import json_body, named
 from .parts import iso, telling
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown_permissions(held: frozenset[Permission]) -> list[dict[str, str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.configure import configure
 from ..core.app import App
@@ -15,8 +15,9 @@ from .auth import AppDep, CallerDep, PlatformDep
 from .body import json_body
 from .parts import releasing
 from .releases import version_or_id
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 async def _latest(app: App, platform: Platform) -> dict[str, str]:

@@ -6,8 +6,7 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse
 
 from ..core.add_on import AddOnState
 from ..core.transfer import TransferKind
@@ -15,8 +14,9 @@ from ..store.add_ons import list_add_ons
 from ..store.apps import find_apps
 from ..store.transfers import list_transfers
 from .auth import OperatorDep, PlatformDep
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/senryu/data-usage")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.credentials import check_has_credentials, drop_credential, make_credential, rotate_credential
 from ..core.add_on import AddOn
@@ -21,8 +21,9 @@ from .auth import CallerDep, PlatformDep
 from .body import json_body, needed_text
 from .databases import Found, found_database
 from .parts import iso, releasing
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _STATES = {
     CredentialState.CREATING: "provisioning",
     CredentialState.ACTIVE: "active",

@@ -5,16 +5,16 @@ Source: wire contract 5.7; https://devcenter.heroku.com/articles/heroku-postgres
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse
 
 from ..actions.follow_database import unfollow
 from .auth import CallerDep, PlatformDep
 from .database_transfers import transfers_of
 from .databases import found_database
 from .parts import releasing
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 @router.put("/client/v11/databases/{database}/unfollow")

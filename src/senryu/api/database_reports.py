@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..core.errors import NotFound
@@ -23,8 +23,9 @@ from .auth import CallerDep, PlatformDep
 from .body import json_body, needed_text, uuid_or
 from .databases import found_database
 from .parts import iso
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _KEPT = 200
 
 

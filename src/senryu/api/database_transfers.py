@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, StreamingResponse
 
 from ..actions.access import app_for
 from ..actions.move_data import Side, back_up, copy, restore
@@ -30,12 +30,14 @@ from ..core.transfer import Transfer, TransferKind, number_of
 from ..platform import Platform
 from ..store.add_ons import find_add_on, list_attachments
 from ..store.transfers import find_transfer, list_transfers
+from .asked import Depends
 from .auth import AppDep, Caller, CallerDep, PlatformDep
 from .body import json_body, needed_text, text, uuid_or
 from .links import opened, origin, signed
 from .parts import iso
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _OURS = re.compile(r"^/senryu/backups/(?P<rest>[A-Za-z0-9._-]+)(?:/[^/]*)?\Z")
 _LINK = "backup"
 _DATABASE_PORT = 5432

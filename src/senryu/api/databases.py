@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..core.account import Account
@@ -30,9 +30,10 @@ from .auth import CallerDep, PlatformDep
 from .body import json_body, uuid_or
 from .parts import iso
 from .rendezvous import DOOR_HEADER, Rendezvous
+from .routing import Router
 from .wires import Wire
 
-router = APIRouter()
+router = Router()
 _UPGRADES = "The server's version is that of this machine's distribution and changes with it, for all databases; nothing is to upgrade."
 
 

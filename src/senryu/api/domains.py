@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.add_domain import add_domain, remove_domain
 from ..actions.attach_certificate import attach_certificate
@@ -22,8 +22,9 @@ from .auth import AppDep, CallerDep, PlatformDep
 from .body import json_body, named, needed_text
 from .parts import certifying, iso, waking
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(domain: Domain, app: App, platform: Platform, names: Mapping[UUID, str], *, kind: str = "custom") -> dict[str, Any]:

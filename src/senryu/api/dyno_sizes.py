@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.offer_sizes import choose_default_size, offer_size, offer_to
 from ..core.dyno_size import DynoSize, Sizes, key_of
@@ -15,8 +15,9 @@ from ..store.dyno_sizes import list_sizes
 from .auth import CallerDep, OperatorDep, PlatformDep
 from .body import json_body, needed_text
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(size: DynoSize) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.restart import restart, stop
 from ..actions.run import environment_inside, run, terminal_wish
@@ -22,8 +22,9 @@ from .body import flag, json_body, named, needed_text, number, text, texts
 from .parts import iso, waking
 from .ranges import listed
 from .rendezvous import DOOR_HEADER, Inside, OneOff, Rendezvous
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(dyno: Dyno, app: App, attach_url: str | None = None) -> dict[str, Any]:

@@ -5,11 +5,13 @@ Source: https://devcenter.heroku.com/articles/platform-api-reference#errors
 
 from __future__ import annotations
 
+from typing import cast
+
 import structlog
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ExceptionHandler
 
 from ..core.errors import (
     BadRequest,
@@ -62,26 +64,23 @@ def _headers(problem: PlatformError, status: int) -> dict[str, str] | None:
     return {"Retry-After": str(problem.retry_after_s or 5)} if status in (429, 503) else None
 
 
-def install(api: FastAPI) -> None:
-    """Has every failure answered in this form, surprises included (bland for the user, in full for the operator)."""
+async def _told(_: Request, problem: Exception) -> JSONResponse:
+    return answer_to(cast(PlatformError, problem))
 
-    @api.exception_handler(PlatformError)
-    async def told(_: Request, problem: PlatformError) -> JSONResponse:
-        return answer_to(problem)
 
-    @api.exception_handler(HTTPException)
-    async def refused(_: Request, problem: HTTPException) -> JSONResponse:
-        id, message = _BY_STATUS.get(problem.status_code, ("bad_request", str(problem.detail)))
-        return JSONResponse({"id": id, "message": message}, problem.status_code, problem.headers)
+async def _refused(_: Request, problem: Exception) -> JSONResponse:
+    refusal = cast(HTTPException, problem)
+    id, message = _BY_STATUS.get(refusal.status_code, ("bad_request", str(refusal.detail)))
+    return JSONResponse({"id": id, "message": message}, refusal.status_code, refusal.headers)
 
-    @api.exception_handler(RequestValidationError)
-    async def malformed(_: Request, problem: RequestValidationError) -> JSONResponse:
-        return answer_to(BadRequest("A part of the address has the wrong form; look at the id or name in it."))
 
-    @api.exception_handler(Exception)
-    async def surprised(request: Request, problem: Exception) -> JSONResponse:
-        request_id = getattr(request.state, "request_id", "")
-        _log.error("bug", path=request.url.path, request_id=request_id, exc_info=problem)
-        message = f"The platform failed. Tell its operator this request id: {request_id}"
-        # This answer is made outside of what adds the header to all others.
-        return JSONResponse({"id": "internal_server_error", "message": message}, 500, {"Request-Id": request_id})
+async def _surprised(request: Request, problem: Exception) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", "")
+    _log.error("bug", path=request.url.path, request_id=request_id, exc_info=problem)
+    message = f"The platform failed. Tell its operator this request id: {request_id}"
+    # This answer is made outside of what adds the header to all others.
+    return JSONResponse({"id": "internal_server_error", "message": message}, 500, {"Request-Id": request_id})
+
+
+# Every failure is answered in this form, surprises included (bland for the user, in full for the operator).
+HANDLERS: dict[type[Exception], ExceptionHandler] = {PlatformError: _told, HTTPException: _refused, Exception: _surprised}

@@ -5,8 +5,8 @@ Source: wire contract 6.4
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..actions.authenticate import authenticate
@@ -17,8 +17,9 @@ from ..core.permission import Permission
 from ..platform import Platform
 from ..store.dynos import list_dynos
 from .auth import PlatformDep, credentials, permits
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 async def _app_of(request: Request, platform: Platform) -> App:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.switch_feature import switch_feature
 from ..core.app import App
@@ -22,8 +22,9 @@ from .auth import AppDep, CallerDep, PlatformDep
 from .body import flag, json_body
 from .ranges import listed
 from .regions import REGION
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(feature: Feature, off: Collection[str] = ()) -> dict[str, Any]:

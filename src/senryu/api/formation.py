@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.scale import FormationChange, scale
 from ..core.app import App
@@ -19,8 +19,9 @@ from .auth import AppDep, CallerDep, PlatformDep
 from .body import entries, json_body, named, needed_text
 from .parts import iso, waking
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(entry: ProcessType, command: str, app: App) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ..actions.browser_login import BrowserLogins
@@ -37,7 +38,6 @@ from . import (
     domains,
     dyno_sizes,
     dynos,
-    errors,
     exec_tunnels,
     features,
     formation,
@@ -70,12 +70,14 @@ from . import (
 )
 from .auth import Allowance, PlatformDep
 from .database_reports import Reports
+from .errors import HANDLERS
 from .idempotency import Idempotency
 from .links import Origins
 from .rendezvous import Rendezvous
+from .routing import Router, Table
 from .transport import CallsLeft, Drained, ETags, RequestIds
 
-ROUTERS: tuple[APIRouter, ...] = (
+ROUTERS: tuple[Router, ...] = (
     account.router,
     two_factor.router,
     oauth_authorizations.router,
@@ -130,7 +132,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     exec_tunnels.router,
 )
 
-_own = APIRouter()
+_MIDDLEWARE = (Drained, Origins, RequestIds, Idempotency, ETags, CallsLeft)  # outermost first
+_own = Router()
 
 
 @_own.get("/senryu/ca.pem")
@@ -162,31 +165,21 @@ async def health(platform: PlatformDep) -> JSONResponse:
 
 def all_routes() -> list[tuple[str, str, Callable[..., Any]]]:
     """Method, path and function of every route."""
-    found = [route for router in (*ROUTERS, _own) for route in router.routes if isinstance(route, Route)]
-    return [(method, route.path, route.endpoint) for route in found for method in sorted(route.methods or ())]
+    return [(call.method, call.path, call.endpoint) for router in (*ROUTERS, _own) for call in router.routes]
 
 
-def front_door(platform: Platform) -> FastAPI:
-    """The application, with its collaborators in place; `rendezvous` is added when its port is open."""
-    api = FastAPI(title="Senryu Platform API", version="3", docs_url=None, redoc_url=None, openapi_url=None)
+def front_door(platform: Platform, beside: Sequence[Route] = ()) -> Starlette:
+    """The application, with its collaborators in place; `rendezvous` is added when its port is open. `beside` are routes of other doors."""
+    calls = [call for router in (*ROUTERS, _own) for call in router.routes]
+    api = Starlette(routes=[Table([*calls, *beside])], middleware=[Middleware(each) for each in _MIDDLEWARE], exception_handlers=HANDLERS)
     api.state.platform, api.state.routes = platform, all_routes()
     api.state.attempts = Attempts()
     api.state.allowance = Allowance()
     api.state.logins = BrowserLogins(platform.clock)
     api.state.reports = Reports()
-    errors.install(api)
-
-    for router in (*ROUTERS, _own):
-        api.include_router(router)
-    api.add_middleware(CallsLeft)
-    api.add_middleware(ETags)
-    api.add_middleware(Idempotency)
-    api.add_middleware(RequestIds)
-    api.add_middleware(Origins)
-    api.add_middleware(Drained)
     return api
 
 
-def open_terminals(api: FastAPI, rendezvous: Rendezvous) -> None:
+def open_terminals(api: Starlette, rendezvous: Rendezvous) -> None:
     """Lets the API hand out terminals."""
     api.state.rendezvous = rendezvous

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.bill import bill, bills
 from ..core.errors import NotFound
@@ -20,8 +20,9 @@ from ..store.teams import find_member, find_team
 from .auth import Caller, CallerDep, PlatformDep
 from .parts import iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def number_of(month: str) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.reset_store import RESETTING, reset_credentials
 from ..core.add_on import AddOn, AddOnState
@@ -22,9 +22,10 @@ from .auth import Caller, CallerDep, PlatformDep
 from .body import json_body, text
 from .parts import iso, releasing
 from .rendezvous import DOOR_HEADER, Rendezvous
+from .routing import Router
 from .wires import Wire
 
-router = APIRouter()
+router = Router()
 _TIMEOUT_MOST_S = 2**31 - 1
 _EVENTS = frozenset("KEg$lshzxetdmnA")
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.ssh_keys import add_ssh_key, remove_ssh_key
 from ..core.account import Account
@@ -19,8 +19,9 @@ from .auth import CallerDep, PlatformDep
 from .body import json_body, needed_text
 from .parts import iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(key: SshKey, account: Account) -> dict[str, Any]:

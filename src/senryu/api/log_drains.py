@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.drain_log import add_drain, find_drain, remove_drain
 from ..core.app import App
@@ -19,8 +19,9 @@ from .auth import AppDep, CallerDep, PlatformDep
 from .body import json_body, needed_text
 from .parts import iso, telling
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(drain: LogDrain, app: App) -> dict[str, Any]:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, StreamingResponse
 
 from ..core import limits
 from .auth import AppDep, PlatformDep
 from .body import flag, json_body, number, text
 from .links import origin
 from .log_stream import LogSession, opened, signed, sse
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 @router.post("/apps/{app}/log-sessions")

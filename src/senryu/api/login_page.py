@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import parse_qs
 
-from fastapi import Request
-from fastapi.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
 
 from ..actions.authenticate import check_password
 from ..actions.two_factor import check_code

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.authenticate import authenticate, authorize, check_password, fresh_token, hashed_token
 from ..actions.two_factor import check_code
@@ -26,8 +26,9 @@ from .auth import Caller, CallerDep, PlatformDep, credentials, guard_of, permits
 from .body import json_body, number, text
 from .parts import iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 Client = tuple[UUID, str, str]
 _LONGEST_S = 10 * 365 * 24 * 3600
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.oauth_clients import change_client, find_client, register_client, remove_client
 from ..core.oauth_client import OAuthClient
@@ -18,8 +18,9 @@ from .auth import Caller, CallerDep, PlatformDep
 from .body import json_body, needed_text, text
 from .parts import iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(client: OAuthClient) -> dict[str, Any]:

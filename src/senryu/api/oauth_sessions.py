@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..core.account import Authorization
 from ..core.errors import NotFound
@@ -17,8 +17,9 @@ from ..store.authorizations import delete_authorization, list_authorizations
 from .auth import Caller, CallerDep, PlatformDep
 from .parts import iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(authorization: Authorization, platform: Platform) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import unquote, urlencode, urlsplit
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ..actions.oauth_grants import Granted, asking_client, give_code, trade_code, trade_refresh_token, wanted_scope
 from ..core.account import Account
@@ -23,8 +23,9 @@ from .auth import PlatformDep
 from .body import json_body
 from .errors import status_of
 from .login_page import CodeWanted, form_fields, login_form, proven, shown_page
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _MEANS = {
     "global": "do everything that you can do",
     "identity": "read your name and e-mail address",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse
 
 from ..core.add_on import AddOn
 from ..core.errors import NotFound
@@ -15,8 +14,9 @@ from ..store.add_ons import list_add_ons
 from ..store.apps import find_apps
 from .addons import found_add_on
 from .auth import CallerDep, OperatorDep, PlatformDep
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 async def _uses(platform: Platform) -> dict[str, BucketUse]:

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from ..actions.partners import partner_configures, partner_failed, partner_provisioned, register_partner, remove_partner, scope_of
 from ..core.account import Account
@@ -29,8 +29,9 @@ from .body import json_body, uuid_or
 from .links import opened
 from .login_page import shown_page
 from .parts import releasing
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _FORM = '<p>Opening {name}.</p><form method="post" action="{action}">{fields}<button autofocus>Go on</button></form>'
 
 

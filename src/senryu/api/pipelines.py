@@ -5,14 +5,15 @@ Source: wire contract 5.11
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..core.errors import Invalid, NotFound
 from .auth import AppDep, CallerDep
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/pipelines")

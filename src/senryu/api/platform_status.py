@@ -5,13 +5,13 @@ Source: wire contract 5.12
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse
 
 from ..core.errors import PlatformError
 from .auth import PlatformDep
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/api/v4/current-status")

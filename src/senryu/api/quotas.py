@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.register import verify_account
 from ..actions.spend_hours import Pool, pools_of
@@ -21,8 +21,9 @@ from ..store.sleeping import list_sleepers
 from .account import shown as shown_account
 from .auth import CallerDep, OperatorDep, PlatformDep
 from .body import flag, json_body
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(pool: Pool, month: str) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.import_stack import import_stack
 from ..core.errors import NotFound
@@ -15,8 +15,9 @@ from .auth import CallerDep, OperatorDep, PlatformDep
 from .body import json_body, needed_text
 from .parts import iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 REGION: dict[str, Any] = {
     "country": "Here",

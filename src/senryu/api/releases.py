@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, StreamingResponse
 
 from ..actions.release import Draft, release
 from ..actions.rollback import rollback
@@ -28,8 +28,9 @@ from .body import json_body, named, text
 from .links import stream_token, stream_url
 from .parts import iso, releasing
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def version_or_id(wanted: str) -> UUID | int:

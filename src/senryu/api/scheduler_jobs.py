@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.schedule import add_job, change_job, find_app_job, remove_job
 from ..core.app import App
@@ -20,8 +20,9 @@ from .auth import AppDep, CallerDep, PlatformDep
 from .body import json_body, named, needed_text, text, uuid_or
 from .parts import iso, telling
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def shown(job: ScheduledJob, app: App) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from .openapi import document
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/openapi.json")

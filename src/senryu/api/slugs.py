@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from ..actions.upload_slug import new_slug, store_slug
 from ..core.app import App
@@ -23,8 +23,9 @@ from .auth import AppDep, PlatformDep
 from .body import json_body, text
 from .links import UPLOAD_S, opened, origin, signed
 from .parts import iso
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ..actions.add_certificate import add_certificate, named_endpoint, remove_certificate, update_certificate
 from ..actions.automate_certificates import automate, refresh, stop_automating
@@ -26,8 +26,9 @@ from .auth import AppDep, CallerDep, PlatformDep
 from .body import flag, json_body, needed_text, text
 from .parts import certifying, telling
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 async def _shown(app: App, platform: Platform, wanted: SniEndpoint | None = None) -> list[dict[str, Any]]:

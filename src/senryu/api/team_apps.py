@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import team_for
 from ..actions.create import change, create
@@ -22,8 +22,9 @@ from .auth import AppDep, Caller, CallerDep, OwnedAppDep, PlatformDep
 from .body import flag, json_body, named, text
 from .parts import telling, waking
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 async def _shown(apps: list[App], caller: Caller, platform: Platform) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.access import team_for
 from ..actions.teams import dissolve_team, expel_member, found_team, rename_team, set_member
@@ -24,8 +24,9 @@ from .body import json_body, needed_text, text
 from .collaborators import shown_permissions
 from .parts import iso
 from .ranges import listed
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _INSIDERS = (Role.ADMIN, Role.MEMBER, Role.VIEWER)
 
 

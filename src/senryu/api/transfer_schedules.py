@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.keep_backups import zone_of
 from ..core.errors import Conflict, Invalid, NotFound
@@ -19,8 +19,9 @@ from ..store.transfers import create_schedule, delete_schedule, list_schedules
 from .auth import PlatformDep
 from .body import json_body, text
 from .database_transfers import ChangedDatabase, SeenDatabase
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 def _shown(schedule: Schedule) -> dict[str, Any]:

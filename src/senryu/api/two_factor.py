@@ -5,8 +5,8 @@ Source: https://devcenter.heroku.com/articles/multi-factor-authentication; wire 
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ..actions.two_factor import begin_two_factor, disable_two_factor, enable_two_factor, renew_recovery_codes, reset_two_factor
 from ..core.two_factor import HEADER
@@ -14,8 +14,9 @@ from ..store.two_factors import accounts_with_two_factor, count_recovery_codes
 from .account import prove
 from .auth import CallerDep, OperatorDep, PlatformDep, guard_of
 from .body import json_body, needed_text
+from .routing import Router
 
-router = APIRouter()
+router = Router()
 _UNSTORED = {"Cache-Control": "no-store"}
 
 

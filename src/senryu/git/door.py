@@ -17,10 +17,8 @@ from typing import Self
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from senryu.core.errors import (
@@ -87,18 +85,13 @@ class GitDoor:
         await self._stack.aclose()
 
     @property
-    def router(self) -> APIRouter:
-        """The routes. To be included before any that match everything."""
+    def routes(self) -> list[Route]:
+        """To be tried before any that match everything."""
         endpoints = {
             "/info/refs": self._refs, "/git-receive-pack": self._receive, "/git-upload-pack": self._upload,
             "": _nothing, "/{rest:path}": _nothing,
         }  # fmt: skip
-        return APIRouter(
-            routes=[
-                Route(f"/{{app}}.git{path}", _told(endpoint), methods=["GET", "POST"], include_in_schema=False)
-                for path, endpoint in endpoints.items()
-            ]
-        )
+        return [Route(f"/{{app}}.git{path}", _told(endpoint), methods=["GET", "POST"]) for path, endpoint in endpoints.items()]
 
     async def _refs(self, request: Request) -> Response:
         """What the repository has, the first question of every push and fetch."""
