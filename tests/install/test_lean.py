@@ -31,6 +31,26 @@ def test_the_server_runs_without_what_is_left_out() -> None:
     program = (
         "from senryu.left_out import leave_out; leave_out(); import senryu.serve, sys;"
         "from uvicorn.config import Config; Config(senryu.serve, http='httptools', lifespan='off', ws='none').load();"
-        "assert not {'click', 'uvicorn.main', 'fastapi', 'pydantic', 'sqlalchemy.orm', 'yaml'} & set(sys.modules)"
+        "never = {'click', 'uvicorn.main', 'fastapi', 'pydantic', 'sqlalchemy.orm', 'yaml', 'greenlet', 'anyio._backends._asyncio'};"
+        "assert not never & set(sys.modules), never & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
+
+
+def test_postgresql_finds_its_greenlets_where_logs_go_without() -> None:
+    program = (
+        "from senryu.left_out import leave_out; leave_out(); import structlog, asyncio; from sqlalchemy.util import greenlet_spawn;"
+        "print(asyncio.run(greenlet_spawn(lambda: 7)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "7\n"
+
+
+def test_the_agent_runs_without_libcrypto() -> None:
+    program = (
+        "import contextlib, senryu.agent\n"
+        "with contextlib.suppress(SystemExit): senryu.agent.main(['--help'])\n"
+        "print([name for name in ('/_asyncio.', 'libcrypto', 'libssl') if name in open('/proc/self/maps').read()])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "['/_asyncio.']"

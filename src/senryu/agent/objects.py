@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import pwd
-import secrets
 import signal
 import socket
 import subprocess
@@ -196,7 +195,7 @@ def _prepare(place: Place) -> None:
     for name, text in _FILES.items():
         foreign.write(conf, name, text, group=gid, mode=0o640)
     # Somebody has to be known to the server, or it lets anybody do anything; nobody uses this key.
-    admin = {"accessKey": secrets.token_hex(10), "secretKey": secrets.token_hex(20)}
+    admin = {"accessKey": os.urandom(10).hex(), "secretKey": os.urandom(20).hex()}
     identity = {"name": object_shell.NOBODY, "credentials": [admin], "actions": ["Admin"]}
     foreign.write(conf, "s3.json", json.dumps({"identities": [identity]}), group=gid, mode=0o640)
     for leftover in (place.root / "tmp").iterdir():

@@ -9,10 +9,8 @@ Source: redis.io documentation, "Configuration", "ACL", "TLS", "Persistence"; re
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
-import secrets
 import shutil
 import signal
 import socket
@@ -70,7 +68,7 @@ def drawn(id: UUID, taken: set[int]) -> Kept:
     """A new server. Raises: Unavailable when all ports are taken."""
     for port in PORTS:
         if port not in taken:
-            return Kept(id, port, secrets.token_hex(32))
+            return Kept(id, port, os.urandom(32).hex())
     raise Unavailable(f"This machine has {len(PORTS)} key-value stores already; destroy some first.")
 
 
@@ -114,6 +112,8 @@ def settings_text(kept: Kept, root: Path, address: str) -> str:
 
 def access_text(kept: Kept) -> str:
     """users.acl: tenants are `default`, the platform `senryu`. Pure."""
+    import hashlib  # libcrypto with it: 3.5 MB that an agent without stores does not hold
+
     passwords = " ".join(f"#{verifier}" for verifier in kept.verifiers)
     admin = hashlib.sha256(kept.secret.encode()).hexdigest()
     return f"user default {'on' if passwords else 'off'} sanitize-payload {passwords} {_TENANT}\nuser senryu on #{admin} ~* &* +@all\n"

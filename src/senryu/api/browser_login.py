@@ -11,10 +11,11 @@ from html import escape
 from typing import cast
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse
 
 from ..actions.browser_login import BrowserLogins
 from ..core.errors import RateLimited, Unauthorized
+from ..streamed import Streamed
 from .auth import PlatformDep, credentials
 from .body import json_body, text
 from .login_page import CodeWanted, form_fields, login_form, proven, shown_page
@@ -68,7 +69,7 @@ async def answer(id: str, request: Request, platform: PlatformDep) -> HTMLRespon
 
 
 @router.get("/auth/cli/{id}")
-async def outcome(id: str, request: Request) -> StreamingResponse:
+async def outcome(id: str, request: Request) -> Streamed:
     """Waits until the person has answered: `access_token` or `error`."""
     logins = _logins(request)
     logins.check(id, credentials(request.headers.get("authorization", ""))[1])
@@ -79,4 +80,4 @@ async def outcome(id: str, request: Request) -> StreamingResponse:
         yield json.dumps(found).encode()
 
     # Not application/json, whose answers are held back until they have an ETag.
-    return StreamingResponse(waiting(), media_type="application/vnd.heroku+json", headers={"Cache-Control": "no-store"})
+    return Streamed(waiting(), media_type="application/vnd.heroku+json", headers={"Cache-Control": "no-store"})

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse
 
 from ..actions.access import app_for
 from ..actions.move_data import Side, back_up, copy, restore
@@ -30,6 +30,7 @@ from ..core.transfer import Transfer, TransferKind, number_of
 from ..platform import Platform
 from ..store.add_ons import find_add_on, list_attachments
 from ..store.transfers import find_transfer, list_transfers
+from ..streamed import Streamed
 from .asked import Depends
 from .auth import AppDep, Caller, CallerDep, PlatformDep
 from .body import json_body, needed_text, text, uuid_or
@@ -179,7 +180,7 @@ def _tls_origin(platform: Platform) -> str:
 
 
 @router.get("/senryu/backups/{token}/{name}")
-async def download(token: str, name: str, platform: PlatformDep) -> StreamingResponse:
+async def download(token: str, name: str, platform: PlatformDep) -> Streamed:
     """The archive. The URL is its own permission."""
     id = opened(_LINK, token, platform)
     async with platform.db.reading() as tx:
@@ -188,7 +189,7 @@ async def download(token: str, name: str, platform: PlatformDep) -> StreamingRes
         raise NotFound("This backup was deleted.")
     size = await platform.blobs.size(found.key)
     headers = {"Content-Length": str(size), "Content-Disposition": f'attachment; filename="{found.name}.dump"'}
-    return StreamingResponse(platform.blobs.get(found.key), media_type="application/octet-stream", headers=headers)
+    return Streamed(platform.blobs.get(found.key), media_type="application/octet-stream", headers=headers)
 
 
 @router.post("/client/v11/databases/{database}/backups")

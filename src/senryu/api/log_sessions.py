@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse
 
 from ..core import limits
+from ..streamed import Streamed
 from .auth import AppDep, PlatformDep
 from .body import flag, json_body, number, text
 from .links import origin
@@ -41,8 +42,8 @@ async def create(request: Request, app: AppDep, platform: PlatformDep) -> JSONRe
 
 
 @router.get("/senryu/logs/{token}")
-async def stream(token: str, request: Request, platform: PlatformDep) -> StreamingResponse:
+async def stream(token: str, request: Request, platform: PlatformDep) -> Streamed:
     """The lines as Server-Sent Events. The URL is its own permission."""
     session = opened(token, platform.signing_key, platform.clock.now())
     events = sse(platform.log_reader, session, request.headers.get("last-event-id"))
-    return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+    return Streamed(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse
 
 from ..actions.release import Draft, release
 from ..actions.rollback import rollback
@@ -23,6 +23,7 @@ from ..platform import Platform
 from ..store.accounts import find_accounts
 from ..store.builds import find_slug
 from ..store.releases import current_release, find_release, list_releases
+from ..streamed import Streamed
 from .auth import AppDep, CallerDep, PlatformDep
 from .body import json_body, named, text
 from .links import stream_token, stream_url
@@ -129,7 +130,7 @@ async def _of_slug(app: App, slug_id: str | None, description: str | None, by: A
 
 
 @router.get("/senryu/streams/{token}")
-async def output(token: str, platform: PlatformDep) -> StreamingResponse:
+async def output(token: str, platform: PlatformDep) -> Streamed:
     """What a build or release phase printed, from the beginning to its end. The URL is its own permission."""
     stream_id = stream_token(token, platform)
     chunks = platform.streams.read(stream_id)
@@ -140,4 +141,4 @@ async def output(token: str, platform: PlatformDep) -> StreamingResponse:
         async for chunk in chunks:
             yield chunk
 
-    return StreamingResponse(all_chunks(), media_type="text/plain; charset=utf-8")
+    return Streamed(all_chunks(), media_type="text/plain; charset=utf-8")

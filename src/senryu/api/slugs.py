@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from ..actions.upload_slug import new_slug, store_slug
 from ..core.app import App
@@ -18,6 +18,7 @@ from ..core.errors import Invalid, NotFound
 from ..core.slug import Slug
 from ..platform import Platform
 from ..store.builds import find_slug
+from ..streamed import Streamed
 from .apps import stack_id
 from .auth import AppDep, PlatformDep
 from .body import json_body, text
@@ -101,4 +102,4 @@ async def slug_download(token: str, app: UUID, platform: PlatformDep) -> Respons
         slug = await find_slug(tx, app, id)
     if slug is None or not slug.checksum:
         raise NotFound("That slug is not there (any more).")
-    return StreamingResponse(platform.blobs.get(slug.key), media_type="application/gzip")
+    return Streamed(platform.blobs.get(slug.key), media_type="application/gzip")

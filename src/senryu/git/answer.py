@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from senryu.core.limits import GIT_STALL_TIMEOUT_S
+from senryu.streamed import Streamed
 
 _CHUNKS_MAX = 64
 
@@ -65,7 +65,7 @@ class Answer:
             self.discard()
 
 
-class GitResponse(StreamingResponse):
+class GitResponse(Streamed):
     """An answer sent chunk by chunk, never cached, whose source is closed when the client goes."""
 
     def __init__(self, content: AsyncGenerator[bytes, None], kind: str) -> None:
@@ -73,6 +73,6 @@ class GitResponse(StreamingResponse):
         self._content = content
 
     async def stream_response(self, send: Send) -> None:
-        """See StreamingResponse, which leaves its source open."""
+        """See Streamed, which leaves its source open."""
         async with aclosing(self._content):
             await super().stream_response(send)
