@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import ssl
@@ -16,7 +17,7 @@ from senryu.core.errors import Invalid
 from senryu.routers.haproxy import HAProxyRouter
 
 from .conftest import Dynos
-from .rig import Dyno, Rig, answer, lines_of, raw, route, until
+from .rig import DEADLINE_S, Dyno, Rig, answer, lines_of, raw, route, until
 
 pytestmark = pytest.mark.system
 Started = tuple[Rig, HAProxyRouter]
@@ -137,6 +138,40 @@ async def test_bodies_stream_both_ways_without_being_stored(haproxy: Started, dy
     writer.close()
     assert digest.digest() == hashlib.sha256(chunk * (size // MIB)).digest()
     assert rig.worker_memory_bytes() < 100 * MIB
+
+
+async def _mirror_chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    """What comes goes back, chunk by chunk, and nothing follows before the other side says more."""
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while (size := int(await reader.readuntil(b"\r\n"), 16)) > 0:
+        writer.write(b"%x\r\n%s" % (size, await reader.readexactly(size + 2)))
+    writer.write(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("host", ["an app", "localhost"])
+async def test_what_is_said_piece_by_piece_is_not_gathered_both_ways(haproxy: Started, dynos: Dynos, host: str) -> None:
+    rig, router = haproxy
+    await router.apply(app := route(await dynos(_mirror_chunks)))
+
+    async def platform(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):  # the router looks first whether anybody is there
+            await _mirror_chunks(reader, writer, await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    server = await asyncio.start_unix_server(platform, rig.settings.platform_socket)
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.settings.port)
+    host = app.hosts[0] if host == "an app" else host
+    writer.write(f"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n>>\r\n".encode())
+    async with asyncio.timeout(DEADLINE_S):  # a kernel that was told that more follows holds each of these back for 0.2 s
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        await reader.readuntil(b">>\r\n")
+        for number in range(200):
+            writer.write(b"3\r\n%03d\r\n" % number)
+            assert (await reader.readuntil(b"\r\n"), await reader.readuntil(b"\r\n")) == (b"3\r\n", b"%03d\r\n" % number)
+        writer.write(b"0\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"0\r\n\r\n"
+    writer.close()
+    server.close()
 
 
 async def test_a_body_and_its_answer_reach_the_platform_as_well(haproxy: Started) -> None:

@@ -73,6 +73,7 @@ def _defaults(settings: RouterSettings) -> str:
   mode http
   option abortonclose
   option splice-auto
+  option http-no-delay  # else each piece of an answer that goes on (a log, events of an app) waits 0.2 s in the kernel for the next
   timeout http-request {ms(settings.header_timeout_s)}
   timeout http-keep-alive 60s
   timeout client {ms(settings.idle_timeout_s)}
