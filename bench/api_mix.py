@@ -9,13 +9,12 @@ import asyncio
 import http.client
 import json
 import os
-import subprocess
 import sys
 
 from api_get import token_of
 from idle_size import parts, processor_s
 from open_loop import by_port, by_socket, get, open_loop
-from stand import App, Copy, Person, median_ms, new_app, person_on, print_table, running_platform, timed_ms
+from stand import App, Copy, Person, median_ms, new_app, person_on, print_table, run_to_end, running_platform, timed_ms
 
 # What dashboards and command lines ask, the more often the more times it is named.
 MIX = ("", "", "", "", "/dynos", "/dynos", "/formation", "/formation", "/releases", "/config-vars", "/domains", "/builds")
@@ -64,7 +63,7 @@ def round_trips(person: Person, app: App, times: int) -> list[tuple[object, ...]
     for _ in range(times):
         ours.append(timed_ms(lambda: person.senryu("apps:info", "--app", app.name)))
         official.append(timed_ms(lambda: client.run("apps:info", "--app", app.name)))
-    node = [timed_ms(lambda: subprocess.run(["node", "-e", "0"], check=True, timeout=60)) for _ in range(times)]
+    node = [timed_ms(lambda: run_to_end("node", "-e", "0")) for _ in range(times)]
     return [("senryu apps:info", median_ms(ours)), ("heroku apps:info", median_ms(official)), ("node -e 0", median_ms(node))]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from docker_beside import IMAGE, Docker, docker_daemon
-from stand import Copy, median_ms, print_table, running_platform, timed_ms
+from stand import Copy, median_ms, print_table, run_to_end, running_platform, timed_ms
 
 from senryu.core.dyno import BASE_ENV, DynoKind, DynoOrder
 from senryu.core.limits import DYNO_DISK_BYTES, MIB
@@ -62,9 +62,9 @@ def main(starts: int) -> None:
     with running_platform() as copy, docker_daemon() as docker, tempfile.TemporaryDirectory() as folder:
         place = bundle(Path(folder) / "bundle")
         for number in range(starts):
-            samples["plain process"].append(timed_ms(lambda: subprocess.run(["/usr/bin/true"], check=True, timeout=30)))
-            command = ["runc", "--root", f"{folder}/runc", "run", "--bundle", str(place), f"bench-{number}-{uuid4().hex[:6]}"]
-            samples["runc run"].append(timed_ms(lambda command=command: subprocess.run(command, check=True, timeout=30)))  # type: ignore[misc]
+            samples["plain process"].append(timed_ms(lambda: run_to_end("/usr/bin/true")))
+            command = ("runc", "--root", f"{folder}/runc", "run", "--bundle", str(place), f"bench-{number}-{uuid4().hex[:6]}")
+            samples["runc run"].append(timed_ms(lambda command=command: run_to_end(*command)))  # type: ignore[misc]
             samples["dyno"].append(asyncio.run(started_ms(copy)))
             if isinstance(docker, Docker):
                 samples["docker run"].append(timed_ms(lambda: docker("run", "-d", "--init", IMAGE, "sleep", "1000")))

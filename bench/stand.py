@@ -11,6 +11,7 @@ import os
 import platform as machine
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,11 +22,13 @@ CHECKOUT = Path(__file__).parents[1]
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a bench cut off takes its platform with it
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "src")]
 
+from senryu.agent import ending  # noqa: E402
 from system.person import App, Person, new_app  # noqa: E402
 from system.rig import Copy, eventually  # noqa: E402
 
 __all__ = [
-    "CHECKOUT", "App", "Copy", "Person", "eventually", "median_ms", "new_app", "person_on", "print_table", "running_platform", "timed_ms",
+    "CHECKOUT", "App", "Copy", "Person", "eventually", "median_ms", "new_app", "person_on", "print_table", "run_to_end",
+    "running_platform", "timed_ms",
 ]  # fmt: skip
 
 
@@ -57,6 +60,12 @@ def timed_ms(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return (time.perf_counter() - began) * 1000
+
+
+def run_to_end(*command: str, within_s: float = 60.0) -> None:
+    """Runs a command that must succeed, and returns as it ends; subprocess.run with a timeout looks again after 31, 63, 113 ms."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as program:
+        assert ending.status(program, within_s) == 0, command
 
 
 def median_ms(samples: Sequence[float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
@@ -40,3 +41,26 @@ def test_a_group_is_removed_from_all_hierarchies_once_its_last_process_has_ended
         assert _made(group)
         cgroup.remove_group(group)
         assert _made(group) == []
+
+
+def test_while_moves_are_to_come_this_process_is_moved_to_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = Path("/proc/self/cgroup").read_text()
+    with cgroup.ready_to_move():
+        assert Path("/proc/self/cgroup").read_text() == before
+    [path] = [line.removeprefix("0::") for line in before.splitlines() if line.startswith("0::")]
+    group = Path(f"{tmp_path}/unified{path}")
+    group.mkdir(parents=True)
+    (group / "cgroup.procs").touch()
+    monkeypatch.setattr(cgroup, "_ROOT", tmp_path)
+    with cgroup.ready_to_move():
+        until = time.monotonic() + 30
+        while not (group / "cgroup.procs").read_text().startswith("00"):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    assert Path("/proc/self/cgroup").read_text() == before
+
+
+def test_a_machine_without_groups_that_can_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cgroup, "_ROOT", tmp_path)
+    with cgroup.ready_to_move():
+        pass

@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from .lot import Lot
 _ROOT = Path("/sys/fs/cgroup")
 _SHIMS = "shims"
 _ENDING_S = 5.0
+_STAY_S = 0.004  # less than what a quiet moment takes to come
 
 
 def is_v2() -> bool:
@@ -141,6 +143,40 @@ def _table(path: Path) -> dict[str, int]:
         return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
     except OSError:
         return {}
+
+
+@contextlib.contextmanager
+def ready_to_move(is_moved: Callable[[], object] = lambda: False) -> Iterator[None]:
+    """Inside, as long as `is_moved` is false, the kernel is kept ready to move processes from group to group.
+
+    The first move after a pause waits until every processor has passed a quiet moment (8 to 14 ms here), moves right behind it do not wait.
+    So moves that change nothing are made until then: of this process to where it is. Source: Linux, kernel/cgroup/cgroup.c
+    (`cgroup_threadgroup_rwsem`), kernel/rcu/sync.c.
+    """
+    is_over = threading.Event()
+    threading.Thread(target=_stay, args=(is_over, is_moved), name="cgroup:stay", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
+
+
+def _stay(is_over: threading.Event, is_moved: Callable[[], object]) -> None:
+    with contextlib.suppress(OSError, StopIteration), open(next(_own_groups()) / "cgroup.procs", "wb", buffering=0) as group:
+        while not is_over.is_set() and not is_moved():
+            with contextlib.suppress(OSError):
+                group.write(b"0")
+            is_over.wait(_STAY_S)
+
+
+def _own_groups() -> Iterator[Path]:
+    """Where this process is in each hierarchy; the unified one first. Source: cgroups(7), /proc/[pid]/cgroup."""
+    unified = _ROOT if is_v2() else _ROOT / "unified"
+    for line in reversed(Path("/proc/self/cgroup").read_text().splitlines()):
+        _, controllers, path = line.split(":", 2)
+        group = Path(f"{_ROOT / controllers.removeprefix('name=') if controllers else unified}{path}")
+        if (group / "cgroup.procs").exists():
+            yield group
 
 
 def confine(path: str, pid: int | None, *, memory_bytes: int, cpu_shares: int, pids: int) -> None:

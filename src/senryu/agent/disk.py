@@ -1,7 +1,7 @@
 """Throw-away disks: a sparse file with a file system of a fixed size, on a loop device, for one dyno.
 
 The file is unlinked as soon as it is mounted and the loop device frees itself with the last mount, so that a disk ends with its dyno
-whatever happens to the agent. Source: loop(4), mkfs.ext4(8).
+(one that waits for its dyno: with the agent) whatever happens. Source: loop(4), mkfs.ext4(8).
 """
 
 from __future__ import annotations
@@ -32,31 +32,50 @@ _EXTENDED = "lazy_itable_init=1,nodiscard"
 
 
 class Disks:
-    """Makes disks, a few of the common size ahead of time. Safe to use from several threads."""
+    """Makes disks, a few of the common size ahead of time, of which the next one is mounted already. Safe to use from several threads."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._ready: deque[Path] = deque()
+        self._mounted: deque[int] = deque()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
+        self._refilling = threading.Lock()
         for left in directory.iterdir():
             left.unlink()
 
     def mount(self, size_bytes: int, target: Path) -> None:
         """An empty file system of `size_bytes` at `target`, owned by root. Raises: Unavailable."""
-        image = self._take(size_bytes)
+        disk = self._next(size_bytes)
         try:
-            with open(image, "r+b") as file:
-                _mount_image(file.fileno(), target)
+            mounts.attach(disk, target)
         except OSError as error:
-            raise Unavailable(f"The disk of the dyno could not be made: {error}.") from error
+            raise _failed(error) from error
         finally:
-            image.unlink()
+            os.close(disk)
 
     def refill(self) -> None:
-        """Makes disks of the common size until enough are ready."""
-        while len(self._ready) < _READY:
-            self._ready.append(self._made(DYNO_DISK_BYTES))
+        """Makes disks of the common size until enough are ready; nothing when somebody is at it. Raises: Unavailable."""
+        if not self._refilling.acquire(blocking=False):
+            return
+        try:
+            while len(self._ready) < _READY:
+                self._ready.append(self._made(DYNO_DISK_BYTES))
+            if not self._mounted:
+                self._mounted.append(_mounted(self._take(DYNO_DISK_BYTES)))
+        finally:
+            self._refilling.release()
+
+    def close(self) -> None:
+        """Gives back what is mounted for no dyno."""
+        while self._mounted:
+            os.close(self._mounted.popleft())
+
+    def _next(self, size_bytes: int) -> int:
+        if size_bytes == DYNO_DISK_BYTES:
+            with contextlib.suppress(IndexError):
+                return self._mounted.popleft()
+        return _mounted(self._take(size_bytes))
 
     def _take(self, size_bytes: int) -> Path:
         if size_bytes == DYNO_DISK_BYTES:
@@ -80,7 +99,22 @@ class Disks:
         return image
 
 
-def _mount_image(image: int, target: Path) -> None:
+def _mounted(image: Path) -> int:
+    """The open mount of an image, whose file is gone then. Raises: Unavailable."""
+    try:
+        with open(image, "r+b") as file:
+            return _mount_of(file.fileno())
+    except OSError as error:
+        raise _failed(error) from error
+    finally:
+        image.unlink()
+
+
+def _failed(error: OSError) -> Unavailable:
+    return Unavailable(f"The disk of the dyno could not be made: {error}.")
+
+
+def _mount_of(image: int) -> int:
     for _ in range(64):
         control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
         try:
@@ -90,8 +124,7 @@ def _mount_image(image: int, target: Path) -> None:
         device = os.open(f"/dev/loop{number}", os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.ioctl(device, _LOOP_CONFIGURE, _loop_config(image))
-            mounts.mount(f"/dev/loop{number}", target, "ext4", "discard")
-            return
+            return mounts.detached(f"/dev/loop{number}", "ext4", "discard")
         except OSError as error:
             if error.errno != errno.EBUSY:  # another one took the device between the two calls
                 raise

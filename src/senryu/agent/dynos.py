@@ -61,6 +61,7 @@ class Dynos:
         await self._tasks.__aexit__(None, None, None)
         self._threads.shutdown(wait=True)
         self._inotify.close()
+        self._site.disks.close()
         for dyno in self._dynos.values():
             dyno.output.close()
 

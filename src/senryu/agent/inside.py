@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from senryu.core.errors import NotFound, Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
 
-from . import bundle, protocol, shim
+from . import bundle, cgroup, ending, protocol, shim
 from . import order as orders
 from .dyno import Dyno
 from .launch import Site
@@ -39,7 +39,8 @@ async def run(request: protocol.RunInside, dyno: Dyno, site: Site, channel: Chan
     with TemporaryDirectory(dir=site.home.dyno(dyno.kept.id), prefix="inside-") as directory:
         command = _Command(Path(directory), dyno, site)
         try:
-            files = await asyncio.to_thread(command.start, request)
+            with cgroup.ready_to_move():
+                files = await asyncio.to_thread(command.start, request)
             try:
                 async with asyncio.timeout(AGENT_TIMEOUT_S):
                     await channel.send(protocol.encoded(protocol.Opened(tty=request.tty)), files)
@@ -149,17 +150,16 @@ class _Command:
         dyno_id = str(self._dyno.kept.id)
         files = ["--process", "process.json", "--pid-file", "pid"]
         command = [shim.runc_path(), "--root", str(self._site.home.runtime), "--log", "log", "exec", "--detach", *files, *options, dyno_id]
-        done = subprocess.run(
-            command,
-            stdin=stdin,
-            stdout=output,
-            stderr=output,
-            env=shim.ENV,
-            cwd=self._directory,
-            start_new_session=True,
-            timeout=AGENT_TIMEOUT_S,
+        started = subprocess.Popen(
+            command, stdin=stdin, stdout=output, stderr=output, env=shim.ENV, cwd=self._directory, start_new_session=True
         )
-        if done.returncode != 0:
+        try:
+            status = ending.status(started, AGENT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+            raise
+        if status != 0:
             raise Unavailable(f"The command could not be started inside {self._dyno.kept.name}: {self._complaint()}")
         self._pid = int((self._directory / "pid").read_text())
 

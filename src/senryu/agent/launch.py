@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +46,7 @@ def launch(order: DynoOrder, index: int, slug: Path | None, site: Site) -> recor
 
     Raises: Invalid; Unavailable, also when the disk is full.
     """
-    with failure.told("The dyno could not be started"):
+    with failure.told("The dyno could not be started"), cgroup.ready_to_move(cgroup.Cgroup(site.lot, order.id).pids):
         return _launched(order, index, slug, site)
 
 
@@ -56,8 +57,9 @@ def _launched(order: DynoOrder, index: int, slug: Path | None, site: Site) -> re
     with ExitStack() as undo, ExitStack() as temporary:
         undo.callback(network.uncable, lot, index)
         reaches = _reached(order, site)
-        network.grant(lot, index, reaches)
+        granted = network.granting(lot, index, reaches)
         undo.callback(network.revoke, lot, index, reaches)
+        undo.callback(_settled, granted)
         undo.callback(discard, home, order.id)
         temporary.callback(lambda: os.close(namespace()))
         _make_directories(home, order.id)
@@ -67,6 +69,7 @@ def _launched(order: DynoOrder, index: int, slug: Path | None, site: Site) -> re
         record.replace(directory / "config.json", json.dumps(configuration).encode())
         undo.callback(shim.delete, home, order.id)
         shim_pid, init_pid = shim.create(home, order.id, tty=order.tty, stdin=order.stdin)
+        granted()
         if not order.stdin:
             shim.start(home, order.id)
         (directory / "config.json").unlink()  # it holds the environment
@@ -81,6 +84,12 @@ def _reached(order: DynoOrder, site: Site) -> tuple[int, ...]:
     router = site.front.ports if site.front is not None and order.buckets else ()
     database = (site.database.port,) if site.database is not None and DATABASE_PORT in order.reaches else ()
     return tuple(dict.fromkeys((*order.reaches, *router, *database)))
+
+
+def _settled(work: Callable[[], None]) -> None:
+    """Waits for what is being undone."""
+    with contextlib.suppress(Exception):
+        work()
 
 
 def discard(home: Home, dyno_id: UUID) -> None:

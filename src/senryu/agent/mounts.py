@@ -1,7 +1,7 @@
 """mount(2) and its newer relatives, which the standard library does not have.
 
-Source: mount(2), open_tree(2), mount_setattr(2), move_mount(2), openat2(2), user_namespaces(7). The numbers of the
-syscalls added since 2019 are the same on all architectures.
+Source: mount(2), open_tree(2), mount_setattr(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2), openat2(2), user_namespaces(7). The
+numbers of the syscalls added since 2019 are the same on all architectures.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ _libc.syscall.restype = ctypes.c_long
 _AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
 _OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
+_FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
+_CLOSED_ON_EXEC = 1  # for fsopen and fsmount
+_SET_FLAG, _SET_STRING, _CREATE = 0, 1, 6
+_NOATIME = 0x10
 _OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_BENEATH = 0x02, 0x04, 0x08
@@ -57,6 +61,22 @@ def mount(source: str, target: Path, kind: str, options: str = "") -> None:
     _checked(done, f"mount {target}")
 
 
+def detached(source: str, kind: str, flag: str) -> int:
+    """A file system as an open mount, nosuid and nodev: on no mount table yet, it ends with its last file. Raises: OSError."""
+    context = _checked(_libc.syscall(_FSOPEN, kind.encode(), _CLOSED_ON_EXEC), f"fsopen {kind}")
+    try:
+        for command, key, value in ((_SET_STRING, b"source", source.encode()), (_SET_FLAG, flag.encode(), None), (_CREATE, None, None)):
+            _checked(_libc.syscall(_FSCONFIG, context, command, key, value, 0), f"fsconfig {source}")
+        return _checked(_libc.syscall(_FSMOUNT, context, _CLOSED_ON_EXEC, NOSUID | NODEV | _NOATIME), f"fsmount {source}")
+    finally:
+        os.close(context)
+
+
+def attach(mounted: int, target: Path) -> None:
+    """Puts an open mount on `target`. Raises: OSError."""
+    _checked(_libc.syscall(_MOVE_MOUNT, mounted, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH), f"move_mount {target}")
+
+
 def unmount(target: Path) -> None:
     """Takes `target` off the mount table at once; what still uses it keeps it. Nothing when it is not mounted."""
     _libc.umount2(os.fsencode(target), _MNT_DETACH)
@@ -79,8 +99,7 @@ def bind(directory: int, target: Path, *, writable: bool, ids: int | None) -> No
         wanted = NOSUID | NODEV | (0 if writable else RDONLY) | (0 if ids is None else _IDMAP)
         attributes = struct.pack("QQQQ", wanted, 0, 0, 0 if ids is None else ids)
         _checked(_libc.syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, attributes, len(attributes)), "mount_setattr")
-        moved = _libc.syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
-        _checked(moved, f"move_mount {target}")
+        attach(tree, target)
     finally:
         os.close(tree)
 

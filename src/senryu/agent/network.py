@@ -11,8 +11,10 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 from senryu.core.errors import Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
@@ -28,6 +30,8 @@ _FORWARD_BEFORE = CLAIMS / "ip_forward"  # the machine's, not one home's: whoeve
 _INTERFACES = "/proc/sys/net/ipv4/conf"
 _LOOPBACK = 1
 _RESOLV_CONFS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+
+T = TypeVar("T")
 
 
 def resolvers() -> list[str]:
@@ -61,6 +65,11 @@ def grant(lot: Lot, index: int, ports: Sequence[int]) -> None:
     """Lets one dyno reach ports of the gateway that others may not."""
     if ports:
         _nft(firewall.granting(lot, [(lot.address(index), port) for port in ports]))
+
+
+def granting(lot: Lot, index: int, ports: Sequence[int]) -> Callable[[], None]:
+    """Starts to `grant`. Gives a function that returns when it is done, or raises Unavailable."""
+    return _beside(f"grant:{lot.link(index)}", partial(grant, lot, index, ports)) if ports else lambda: None
 
 
 def revoke(lot: Lot, index: int, ports: Sequence[int]) -> None:
@@ -98,24 +107,37 @@ def cable(lot: Lot, index: int) -> Callable[[], int]:
 
     Gives a function that waits for it and gives the open namespace, always the same one; it raises Unavailable.
     """
-    answers: SimpleQueue[int | BaseException] = SimpleQueue()
-
     # A thread of its own: a thread cannot be trusted to come back from the namespace it made.
-    def make() -> None:
-        try:
-            answers.put(_cabled(lot, index))
-        except BaseException as error:
-            answers.put(error)
+    cabled = _beside(f"network:{lot.link(index)}", partial(_cabled, lot, index))
 
     def namespace() -> int:
-        answer = answers.get(timeout=AGENT_TIMEOUT_S)
-        answers.put(answer)  # whoever gives up on the dyno asks again, to close it
-        if isinstance(answer, BaseException):
-            raise Unavailable(f"The network of the dyno could not be made: {answer}.") from answer
-        return answer
+        try:
+            return cabled()
+        except Exception as error:
+            raise Unavailable(f"The network of the dyno could not be made: {error}.") from error
 
-    threading.Thread(target=make, name=f"network:{lot.link(index)}", daemon=True).start()
     return namespace
+
+
+def _beside(name: str, work: Callable[[], T]) -> Callable[[], T]:
+    """Starts `work` in a thread. Gives a function that waits for it and gives its answer, always the same one, or raises its error."""
+    answers: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
+
+    def do() -> None:
+        try:
+            answers.put((work(), None))
+        except BaseException as error:
+            answers.put((None, error))
+
+    def answer() -> T:
+        given = answers.get(timeout=AGENT_TIMEOUT_S)
+        answers.put(given)  # whoever gives up on the dyno asks again
+        if given[1] is not None:
+            raise given[1]
+        return given[0]
+
+    threading.Thread(target=do, name=name, daemon=True).start()
+    return answer
 
 
 def uncable(lot: Lot, index: int) -> None:

@@ -23,7 +23,7 @@ from senryu.core.codes import R17
 from senryu.core.errors import Invalid, Unavailable
 from senryu.core.limits import GIB, SLUG_UNPACKED_MAX_BYTES, SLUG_UNPACKED_MAX_FILES
 
-from . import failure, mounts
+from . import ending, failure, mounts
 from .home import Home
 
 KEPT_MAX_BYTES = 20 * GIB
@@ -158,7 +158,7 @@ def extract(archive: IO[bytes], decompressor: list[str], target: Path, uid: int)
         _pump(inflater.stdout, unpacker.stdin, count, stop)
         for thread in threads:
             thread.join(UNPACK_TIMEOUT_S)
-        statuses = inflater.wait(UNPACK_TIMEOUT_S), unpacker.wait(UNPACK_TIMEOUT_S)
+        statuses = ending.status(inflater, UNPACK_TIMEOUT_S), ending.status(unpacker, UNPACK_TIMEOUT_S)
         if any(statuses) and not count.problem:
             count.problem = "it is damaged or has entries that may not be in a slug"
         digest = checksum.text()
@@ -171,7 +171,7 @@ def _clean(target: Path, uid: int) -> None:
     with ExitStack() as stack:
         cleaner = _sandboxed(stack, ["find", "/out", *_UNWANTED], target, uid)
         _close(cleaner.stdin)
-        cleaner.wait(UNPACK_TIMEOUT_S)
+        ending.status(cleaner, UNPACK_TIMEOUT_S)
 
 
 class _Checksum:
@@ -271,4 +271,4 @@ def _end(started: subprocess.Popen[bytes]) -> None:
         _close(file)
     if started.poll() is None:
         started.kill()
-    started.wait(UNPACK_TIMEOUT_S)
+    ending.status(started, UNPACK_TIMEOUT_S)
