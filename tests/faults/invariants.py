@@ -143,9 +143,10 @@ def _left_of_dynos(home: Path, live: list[Live]) -> Iterator[str]:
             yield f"{what}: too many {sorted(found - ids)}, missing {sorted(ids - found)}"
     cables = [line for line in _output("ip", "-o", "link") if f": sn{lot}-" in line]
     disks = [line for line in _output("losetup", "-a") if f"({home}/" in line]
-    for what, count in (("network cables", len(cables)), ("disks", len(disks))):
-        if count != len(ids):
-            yield f"there are {count} {what} for {len(ids)} dynos"
+    if len(cables) != len(ids):
+        yield f"there are {len(cables)} network cables for {len(ids)} dynos"
+    if len(disks) - len(ids) not in (0, 1):  # one is mounted for the next dyno, if there is room to make it
+        yield f"there are {len(disks)} disks for {len(ids)} dynos and the next one"
     kept = {f"store-{json.loads(order.read_text())['port']}" for order in (home / "agent/data").glob("redis-*") if not order.suffix}
     yield from _strays(lot, ids | kept)
     for service in ("agent", "senryud"):
