@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from senryu.agent import firewall
 from senryu.agent.front import Front, hosts_lines, leading
 from senryu.agent.lot import Lot
 
@@ -25,3 +26,37 @@ def test_connections_to_the_gateway_are_led_to_where_the_router_listens(address:
     assert ("dnat ip to" in text) == bool(target)
     to = f"ip daddr {Lot(3).gateway} ip saddr . tcp dport @grants tcp dport {{ 80, 443 }} dnat ip to {target}\n"
     assert (to in text) == bool(target)
+
+
+@pytest.mark.parametrize(
+    ("address", "where"),
+    [
+        ("0.0.0.0", ""),
+        ("::", ""),
+        ("203.0.113.7", "ip daddr 203.0.113.7 "),
+        ("", None),
+        ("127.0.0.1", None),
+        ("192.168.1.5", None),
+        ("100.64.0.9", None),
+        ("2001:db8::7", None),
+        ("nonsense; accept", None),
+    ],
+)
+def test_dynos_visit_the_router_where_the_internet_finds_it_and_nowhere_else(address: str, where: str | None) -> None:
+    text = firewall.script(Lot(3), [], Front("objects.localhost", (80, 443), address))
+    rules = [line.strip() for line in text.splitlines() if line.endswith("jump visiting")]
+    ours = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16, 224.0.0.0/3"
+    wanted = f"{where}fib daddr type local ip daddr != {{ {ours} }} tcp dport {{ 80, 443 }} jump visiting"
+    assert rules == ([] if where is None else [wanted])
+    assert "nonsense" not in text
+
+
+def test_visits_count_for_each_dyno_alone_and_with_its_other_connections() -> None:
+    assert "jump visiting" not in firewall.script(Lot(3), [])
+    assert "jump visiting" not in firewall.script(Lot(3), [], Front("objects.localhost", (), "0.0.0.0"))
+    text = firewall.script(Lot(3), [], Front("objects.localhost", (80, 443), "0.0.0.0"))
+    chain = text.partition("chain visiting {")[2].partition("}\n  chain")[0]
+    assert "ct state new add @visits { ip saddr ct count over 256 } reject with tcp reset" in chain
+    assert "ct state new add @connections { ip saddr ct count over 2048 } drop" in chain
+    to_host = text.partition("chain to_host {")[2].partition("}\n  chain")[0]
+    assert to_host.rstrip().endswith("jump visiting\n    drop")

@@ -71,6 +71,9 @@ def test_both_ports_are_bound_on_every_address() -> None:
     text = config_text(RouterSettings(home=Path("/h"), port=80, tls_port=443, listen=("127.0.0.1", "::1")), 1, {})
     for bind in ("bind 127.0.0.1:80\n", "bind [::1]:80\n", "bind 127.0.0.1:443 ssl ", "bind [::1]:443 ssl "):
         assert bind in text
+    everywhere = config_text(RouterSettings(home=Path("/h"), port=80, tls_port=443, listen=("::",)), 1, {})
+    for bind in ("bind [::]:80 v6only\n", "bind 0.0.0.0:80\n", "bind [::]:443 v6only ssl ", "bind 0.0.0.0:443 ssl "):
+        assert bind in everywhere
 
 
 @pytest.mark.parametrize("home", ["/a b", "/a'b", "relative", "/" + "x" * 90])

@@ -77,5 +77,7 @@ def test_whatever_was_acknowledged_outlives_the_power(machine: Machine, tmp_path
             assert not lost
         _say(f"{ledger.changes} changes acknowledged, {ledger.releases} releases, all there; a last deploy:")
         app.deploy({"note.txt": "the last"})
-        assert app.visit().status == 200
-        _say("deployed and answered 200")
+        assert app.visit("/?at=the-end").status == 200
+        # The router's unit opens the request log itself.
+        [line] = eventually(lambda: [line for line in app.log().splitlines() if "the-end" in line], "the router's line", _SETTLE_S)
+        _say(f"deployed and answered 200; the router's line: {line}")

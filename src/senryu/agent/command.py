@@ -41,7 +41,7 @@ def run(argv: Sequence[str] | None) -> int:
             return 0
         front = Front(arguments.objects_host, tuple(arguments.router_port), arguments.router_address)
         database = given_database.database_in(arguments.database)
-        _run_agent(place, arguments.user, front if front.objects_host and front.ports else None, database)
+        _run_agent(place, arguments.user, front, database)
     except PlatformError as error:
         print(f"senryu-agent: {error.message}", file=sys.stderr)
         return 1
@@ -60,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_agent(place: Home, user: str, front: Front | None, database: Database | None) -> None:
+def _run_agent(place: Home, user: str, front: Front, database: Database | None) -> None:
+    for_objects = front if front.objects_host and front.ports else None
     mounts.private_mounts()
     mounts.adopt_orphans()
     home.prepare(place)
@@ -71,11 +72,11 @@ def _run_agent(place: Home, user: str, front: Front | None, database: Database |
             cleanup.forget_owners(place)
         for directory in (place.slugs, place.runtime):
             boot.forget_earlier_boots(directory)
-        network.prepare(our_lot)
+        network.prepare(our_lot, front)
         if database is not None:
             network.lead_to_database(our_lot, database, given_database.remembered(place.agent, database))
-        site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks(), front, database)
-        asyncio.run(_serve(site, Data(place, our_lot, user, front)))
+        site = Site(place, our_lot, Disks(place.disks), tuple(network.resolvers()), built_in_buildpacks(), for_objects, database)
+        asyncio.run(_serve(site, Data(place, our_lot, user, for_objects)))
     finally:
         os.close(lock)
 

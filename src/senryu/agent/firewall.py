@@ -1,6 +1,7 @@
 """What dynos may reach, as an nftables script. Pure.
 
-Out to the Internet (NAT), in from the host only; never other dynos, the host's own ports, the local network or cloud metadata.
+Out to the Internet (NAT), in from the host only; never other dynos, the local network or cloud metadata, nor the host's own ports but
+the router's where the Internet finds them.
 Source: nft(8); IANA special-purpose address registry (RFC 6890).
 """
 
@@ -10,24 +11,17 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from senryu.core.address import NOT_THE_INTERNET
 from senryu.core.reach import DATABASE_PORTS
 
+from .front import Front, as_visited
 from .lot import Lot
 
 CONNECTIONS_PER_DYNO = 2048
 # PostgreSQL counts a connection before it knows whose it is, and has one number of them for all tenants.
 DATABASE_CONNECTIONS_PER_DYNO = 100
-
-_NOT_THE_INTERNET = (
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "224.0.0.0/3",
-)
+# The router takes 8,192 from everybody: a few dynos must not be able to hold them all.
+VISITS_PER_DYNO = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +53,22 @@ _SETS = """\
     size 65535
     flags dynamic
   }
+  set visits {
+    type ipv4_addr
+    size 65535
+    flags dynamic
+  }
 """
 
 
 _DATABASE_RULE = "    ip daddr . tcp dport @databases ip saddr . tcp dport @grants accept\n"
 
 
-def script(lot: Lot, resolvers: Sequence[str]) -> str:
-    """The whole table of a lot, replacing what was there. `resolvers` are the DNS servers dynos may ask though they are local."""
+def script(lot: Lot, resolvers: Sequence[str], front: Front | None = None) -> str:
+    """The whole table of a lot, replacing what was there.
+
+    `resolvers` are the DNS servers dynos may ask though they are local; `front` is the router that they may visit as the Internet does.
+    """
     dynos = f'"{lot.link_prefix}*"'
     return f"""\
 table inet {lot.table}
@@ -83,7 +85,7 @@ table inet {lot.table} {{
     ct state established,related accept
     ct status dnat ct original ip daddr {lot.gateway} accept
 {_DATABASE_RULE}    ip saddr . tcp dport @grants jump granted
-    drop
+{_visitor_rule(front)}    drop
   }}
   chain counted {{
     ct state new add @database_connections {{ ip saddr ct count over {DATABASE_CONNECTIONS_PER_DYNO} }} reject with tcp reset
@@ -91,6 +93,11 @@ table inet {lot.table} {{
   chain granted {{
     ip daddr != {lot.gateway} return
     tcp dport {{ {_ports(DATABASE_PORTS)} }} jump counted
+    accept
+  }}
+  chain visiting {{
+    ct state new add @visits {{ ip saddr ct count over {VISITS_PER_DYNO} }} reject with tcp reset
+    ct state new add @connections {{ ip saddr ct count over {CONNECTIONS_PER_DYNO} }} drop
     accept
   }}
   chain through_host {{
@@ -102,7 +109,7 @@ table inet {lot.table} {{
   chain from_dyno {{
     oifname "sn*-*" drop
     ct state established,related accept
-{_resolver_rules(resolvers)}{_DATABASE_RULE}    ip daddr {{ {", ".join(_NOT_THE_INTERNET)} }} drop
+{_resolver_rules(resolvers)}{_DATABASE_RULE}    ip daddr {{ {", ".join(NOT_THE_INTERNET)} }} drop
     ct state new add @connections {{ ip saddr ct count over {CONNECTIONS_PER_DYNO} }} drop
     accept
   }}
@@ -112,6 +119,11 @@ table inet {lot.table} {{
   }}
 }}
 """
+
+
+def _visitor_rule(front: Front | None) -> str:
+    visited = as_visited(front)
+    return f"    {visited} jump visiting\n" if visited else ""
 
 
 def _ports(ports: Sequence[int]) -> str:

@@ -1,10 +1,12 @@
-"""The platform's router as dynos reach it: at the gateway, under names that their /etc/hosts has."""
+"""The platform's router as dynos reach it: at the gateway, under names that their /etc/hosts has; and where the Internet does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv4Network, ip_address
+
+from senryu.core.address import NOT_THE_INTERNET
 
 from .lot import Lot
 
@@ -26,6 +28,29 @@ class Front:
         if self.address in _ANY or (self.address and ip_address(self.address).version != 4):
             return ""
         return self.address or _LOOPBACK
+
+
+def as_visited(front: Front | None) -> str:
+    """What nft calls a connection to the router at an address of this machine that the Internet may know. Pure.
+
+    Empty when the router is at none: it listens on the loopback, in a private network, or by IPv6, which dynos have not.
+    """
+    if front is None or not front.ports:
+        return ""
+    where = ""
+    if front.address not in _ANY:
+        if not _is_in_the_internet(front.address):
+            return ""
+        where = f"ip daddr {front.address} "
+    private, ports = ", ".join(NOT_THE_INTERNET), ", ".join(str(port) for port in front.ports)
+    return f"{where}fib daddr type local ip daddr != {{ {private} }} tcp dport {{ {ports} }}"
+
+
+def _is_in_the_internet(address: str) -> bool:
+    try:
+        return not any(IPv4Address(address) in IPv4Network(network) for network in NOT_THE_INTERNET)
+    except ValueError:
+        return False
 
 
 def hosts_lines(front: Front | None, gateway: str, buckets: Sequence[str]) -> str:

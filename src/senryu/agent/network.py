@@ -42,8 +42,11 @@ def resolvers() -> list[str]:
     return []
 
 
-def prepare(lot: Lot) -> None:
-    """The gateway address, forwarding and the rules of a lot. Idempotent. Raises: Unavailable when the kernel cannot do what it must."""
+def prepare(lot: Lot, front: Front | None = None) -> None:
+    """The gateway address, forwarding and the rules of a lot. Idempotent. Raises: Unavailable when the kernel cannot do what it must.
+
+    `front` is where the Internet finds the router; dynos may go there, too.
+    """
     check_kernel()
     with Links() as links:
         if links.index(lot.gateway_link) is None:
@@ -58,7 +61,7 @@ def prepare(lot: Lot) -> None:
     if before != "1":
         _FORWARD_BEFORE.write_text(before)
         _FORWARD.write_text("1")
-    _nft(firewall.script(lot, resolvers()))
+    _nft(firewall.script(lot, resolvers(), front))
 
 
 def grant(lot: Lot, index: int, ports: Sequence[int]) -> None:

@@ -13,6 +13,17 @@ from typing import Final, Protocol
 
 from .errors import Invalid
 
+# IPv4 of machines, private networks and groups, for packet filters. Those for documentation and benchmarks lead nowhere by themselves.
+NOT_THE_INTERNET: Final = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "224.0.0.0/3",
+)
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _EXCHANGES: Final = (IPv6Network("::/96"), IPv6Network("2001::/32"), IPv6Network("fec0::/10"))  # IPv4-compatible, Teredo, site-local
 _LOW_PORTS: Final = frozenset({80, 443, 514, 601})

@@ -7,7 +7,10 @@ Source: https://docs.haproxy.org/2.6/configuration.html; Dev Center, http-routin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from senryu.core import limits
+from senryu.core.address import NOT_THE_INTERNET
 from senryu.routers.haproxy import objects, pages
 from senryu.routers.haproxy.lines import HTML, ms, quoted
 from senryu.routers.haproxy.settings import RouterSettings
@@ -33,10 +36,10 @@ LOG_FORMAT = (
 def frontend(settings: RouterSettings) -> str:
     """Both ports, the request log, and the rules before a backend is chosen."""
     binds = "".join(
-        f"  bind {_address(ip)}:{settings.port}\n"
-        f"  bind {_address(ip)}:{settings.tls_port} ssl crt {settings.certificates}/default.pem crt-list {settings.certificate_list}"
+        f"  bind {place}:{settings.port}{only}\n"
+        f"  bind {place}:{settings.tls_port}{only} ssl crt {settings.certificates}/default.pem crt-list {settings.certificate_list}"
         " alpn h2,http/1.1\n"
-        for ip in settings.listen
+        for place, only in _places(settings.listen)
     )
     return (
         f"frontend outside from anything\n{binds}"
@@ -47,7 +50,7 @@ def frontend(settings: RouterSettings) -> str:
         "  option idle-close-on-response\n"  # a replaced process waits for a connection's next request: it may be on its way
         "  log stdout len 65535 format raw local0 info\n"
         f"  log-format '{LOG_FORMAT}'\n"
-        f"{objects.BY_GATEWAY}{_plain(settings)}{objects.rules(settings)}{_others(settings)}"
+        f"{_VISITOR}{objects.BY_GATEWAY}{_plain(settings)}{objects.rules(settings)}{_others(settings)}"
         '  http-response add-header Via "1.1 senryu"\n'
         "  use_backend platform if for_platform\n"
         "  use_backend objects if for_objects\n"
@@ -55,9 +58,18 @@ def frontend(settings: RouterSettings) -> str:
     )
 
 
-def _address(ip: str) -> str:
-    return f"[{ip}]" if ":" in ip else ip
+def _places(listen: Sequence[str]) -> list[tuple[str, str]]:
+    """Addresses, and what goes with their ports. `::` is two: one socket for both families would give IPv4 visitors IPv6 addresses."""
+    places = [(f"[{ip}]" if ":" in ip else ip, " v6only" if ip == "::" else "") for ip in listen]
+    return [*places, ("0.0.0.0", "")] if "::" in listen and "0.0.0.0" not in listen else places
 
+
+# A dyno (agent/lot.py) that comes by a public address of this machine is seen as the Internet sees it: as that address. Its own is private,
+# and apps take what a private address says of others in X-Forwarded-For for a proxy's word (Rails' RemoteIp, Rack, proxy-addr).
+_VISITOR = (
+    "  tcp-request session set-var(sess.visitor) src\n"
+    f"  tcp-request session set-var(sess.visitor) dst if {{ src 10.64.0.0/11 }} !{{ dst {' '.join(NOT_THE_INTERNET)} }}\n"
+)
 
 # What every backend adds. The frontend has deleted what came under these names.
 ADDED_HEADERS = """  http-request add-header X-Request-Id %[var(txn.id)]
@@ -75,7 +87,7 @@ def _plain(settings: RouterSettings) -> str:
     names = " ".join(dict.fromkeys(["localhost", *(f"{name}.{settings.domain}" for name in PLATFORM_HOSTS)]))
     return (
         "  http-request set-var(txn.id) uuid()\n"
-        "  http-request set-var-fmt(txn.fwd) %[src]\n"
+        "  http-request set-var-fmt(txn.fwd) %[var(sess.visitor)]\n"
         "  http-request set-var(txn.host) req.fhdr(host)\n"
         "  http-request set-var(txn.name) var(txn.host),host_only,rtrim(.)\n"
         f"  http-request set-var(txn.slot) var(txn.name),map_str({settings.hosts})\n"
@@ -112,7 +124,7 @@ _IDENTITY = """  acl good_request_id req.hdr(x-request-id) -m reg ^[A-Za-z0-9+/=
   acl one_request_id req.hdr_cnt(x-request-id) eq 1
   http-request set-var(txn.id) req.hdr(x-request-id) if one_request_id good_request_id
   acl was_forwarded req.fhdr_cnt(x-forwarded-for) gt 0
-  http-request set-var-fmt(txn.fwd) "%[req.fhdr(x-forwarded-for)], %[src]" if was_forwarded
+  http-request set-var-fmt(txn.fwd) "%[req.fhdr(x-forwarded-for)], %[var(sess.visitor)]" if was_forwarded
 """
 
 # `x_forwarded_for` reaches WSGI and Rack apps as the same variable as the real header does.
