@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,5 +80,5 @@ def test_whatever_was_acknowledged_outlives_the_power(machine: Machine, tmp_path
         app.deploy({"note.txt": "the last"})
         assert app.visit("/?at=the-end").status == 200
         # The router's unit opens the request log itself.
-        [line] = eventually(lambda: [line for line in app.log().splitlines() if "the-end" in line], "the router's line", _SETTLE_S)
+        [line] = eventually(lambda: re.findall(r".* heroku\[router\]: .*the-end.*", app.log()), "the router's line", _SETTLE_S)
         _say(f"deployed and answered 200; the router's line: {line}")

@@ -20,7 +20,7 @@ from .lot import Lot
 CONNECTIONS_PER_DYNO = 2048
 # PostgreSQL counts a connection before it knows whose it is, and has one number of them for all tenants.
 DATABASE_CONNECTIONS_PER_DYNO = 100
-# The router takes 8,192 from everybody: a few dynos must not be able to hold them all.
+# The router takes 8,192 from everybody, of which a tenant's few dynos are not to hold most.
 VISITS_PER_DYNO = 256
 
 
