@@ -22,6 +22,7 @@ from senryu.core.dyno import BASE_ENV
 from senryu.core.errors import Invalid, Unavailable
 from senryu.core.limits import MIB
 from senryu.engines.container import ContainerEngine
+from system.traces import kinds, lot_of, traces
 
 from .rig import DEADLINE_S, USER, Agent, ended, lines_of, one_off, order, read_until, result, running_agent, seen
 
@@ -172,34 +173,15 @@ async def test_cleaning_up_leaves_nothing_outside_the_home(engine: ContainerEngi
     wanted = [order(SERVE, name="web.1"), one_off("cat", stdin=True), one_off("trap '' TERM; sleep 1000 & sleep 1000")]
     for one in wanted:
         await engine.start(one)
-    number = (agent.home / "agent/lot").read_text()
-    assert _traces(number, agent.home)
+    lot = lot_of(agent.home)
+    assert kinds(traces(agent.home, lot)) >= {"process", "link", "nftables", "cgroup", "mount", "loop", "claim"}
     agent.stop()
     assert (agent.home / "agent" / "dynos").exists()
     command = [sys.executable, "-m", "senryu.agent", "--home", str(agent.home), "--user", USER, "--cleanup"]
     for _ in range(2):
         subprocess.run(command, check=True, timeout=DEADLINE_S)
-    assert _traces(number, agent.home) == []
+    assert traces(agent.home, lot) == set()
     agent.start()
-
-
-def _traces(number: str, home: Path) -> list[str]:
-    """What a platform left on the machine: network devices, rules, control groups, mounts, loop devices, processes, claims."""
-    found = [line for line in _said("ip", "-o", "link").splitlines() if f" sn{number}-" in line or f" sn-{number}:" in line]
-    subnet = f"10.{64 + int(number) // 8}.{32 * (int(number) % 8)}.0/19"
-    found += [line for line in _said("ip", "route").splitlines() if subnet in line]
-    found += [line for line in _said("nft", "list", "tables").splitlines() if line.endswith(f"senryu_{number}")]
-    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/senryu-{number}")]
-    found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(home) in line]
-    found += [line for line in _said("losetup", "--all").splitlines() if str(home) in line]
-    commands = [path for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    found += [text for path in commands if str(home) in (text := path.read_bytes().decode(errors="replace"))]
-    found += [str(path) for path in Path("/run/senryu-lots").glob("[0-9]*") if path.read_text() == str(home)]
-    return found
-
-
-def _said(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=DEADLINE_S).stdout
 
 
 def test_a_second_agent_for_the_same_home_refuses_to_run(agent: Agent) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from uuid import UUID
 
 import pytest
@@ -21,6 +24,7 @@ from senryu.routers.haproxy.pages import frame, framed_url
 from senryu.routers.haproxy.request_log import request_line
 from senryu.routers.haproxy.requests import _next_batch
 from senryu.routers.haproxy.slots import Server, routes_of
+from senryu.routers.haproxy.whole import write_whole
 
 APP, DYNO, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
 STATE = f"""1
@@ -193,6 +197,25 @@ def test_a_certificate_is_made_anew_for_a_new_name_or_when_it_runs_out(tmp_path:
     assert (tmp_path / "ca.pem").read_bytes() == ca
     leaf = x509.load_pem_x509_certificates((tmp_path / "certs" / "default.pem").read_bytes())[0]
     leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
+
+
+def test_who_writes_start_files_in_the_same_moment_leaves_whole_ones_that_fit(tmp_path: Path) -> None:
+    settings = RouterSettings(home=tmp_path, slots=2)
+    together = Barrier(8)
+
+    def write(number: int) -> None:
+        together.wait(20)
+        write_start_files(settings)
+        write_whole(settings.rooms, f"room {number}\n" * 1000)
+
+    for _ in range(5):
+        shutil.rmtree(settings.tls, ignore_errors=True)
+        with ThreadPoolExecutor(8) as writers:
+            list(writers.map(write, range(8)))
+        leaf = x509.load_pem_x509_certificates((settings.certificates / "default.pem").read_bytes())[0]
+        leaf.verify_directly_issued_by(x509.load_pem_x509_certificate((settings.tls / "ca.pem").read_bytes()))
+        assert len(set(settings.rooms.read_text().splitlines())) == 1
+        assert not list(tmp_path.rglob(".*.new"))
 
 
 def test_a_real_domain_needs_no_name_per_app() -> None:

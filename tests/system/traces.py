@@ -18,9 +18,11 @@ _LOTS = Path("/run/senryu-lots")
 
 def traces(home: Path, lot: int | None) -> set[str]:
     """One line for each thing that is there: `link sn-3`, `mount /x`, `process 4711 conmon …`. Empty: the copy has left."""
-    found = {*_mounts(home), *_loops(home), *_processes(home, lot), *_named_namespaces(home)}
+    found = {*_mounts(home), *_loops(home), *_processes(home, None), *_named_namespaces(home), *_claims(home)}
     if lot is not None:
-        found |= {*_links(lot), *_tables(lot), *_cgroups(lot), *_routes(lot), *_claims(home)}
+        numbered = {*_processes(home, lot), *_links(lot), *_tables(lot), *_cgroups(lot), *_routes(lot)}
+        if not _is_anothers(lot, home):  # asked last: whoever draws a number that was given back claims it before all else
+            found |= numbered
     return found
 
 
@@ -33,6 +35,12 @@ def lot_of(home: Path) -> int | None:
     """The number that the home drew, None when its agent never ran."""
     record = home / "agent" / "lot"
     return int(record.read_text()) if record.exists() else None
+
+
+def _is_anothers(lot: int, home: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return (_LOTS / str(lot)).read_text() not in ("", str(home))
+    return False
 
 
 def _output(*command: str) -> list[str]:
@@ -87,8 +95,9 @@ def _loops(home: Path) -> Iterator[str]:
 
 def _claims(home: Path) -> Iterator[str]:
     for claim in _LOTS.glob("[0-9]*"):
-        if claim.read_text() == str(home):
-            yield f"claim {claim}"
+        with contextlib.suppress(OSError):
+            if claim.read_text() == str(home):
+                yield f"claim {claim}"
 
 
 def _processes(home: Path, lot: int | None) -> Iterator[str]:

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from senryu.routers.haproxy.whole import alone
+
 _CA_LIFE = timedelta(days=3650)
 _LIFE = timedelta(days=397)
 _RENEW_BEFORE = timedelta(days=30)
@@ -38,6 +40,11 @@ def ensure_certificates(folder: Path, names: Sequence[str]) -> bool:
     Gives True when the router's certificate is a new one. Blocks. Raises OSError.
     """
     (folder / "certs").mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        return _ensured(folder, names)
+
+
+def _ensured(folder: Path, names: Sequence[str]) -> bool:
     _set_mode(folder, 0o2755)  # anyone may read whom to trust
     _set_mode(folder / "certs", 0o2750)
     ca, ca_key, ca_is_new = _ensure_ca(folder)

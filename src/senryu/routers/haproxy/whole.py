@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SHARED_FILE = 0o660  # senryud and HAProxy are different users of one group
+_ALONE_TIMEOUT_S = 10.0
+_LOOK_S = 0.01
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else who asks for it writes in the folder meanwhile: senryud and who prepares the router's start do at the same time.
+
+    A writer that is killed lets go of it. Blocks. Raises: OSError after 10 s.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + _ALONE_TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_S)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, text: str, mode: int = SHARED_FILE) -> None:
@@ -15,12 +43,13 @@ def write_whole(path: Path, text: str, mode: int = SHARED_FILE) -> None:
     """
     if path.exists() and path.read_text() == text:
         return
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(descriptor, mode)
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    new.rename(path)
+    with alone(path.parent):
+        new = path.with_name(f".{path.name}.new")
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w") as file:
+            os.fchmod(descriptor, mode)
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        new.rename(path)
