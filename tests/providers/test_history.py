@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from house import eventually
 from senryu.agent import postgres
 from senryu.agent.history import History
 from senryu.core.errors import Invalid
@@ -108,3 +110,24 @@ async def test_any_moment_comes_back_row_for_row(own: Local, history: History) -
     assert await history.used_bytes() > 1_000_000
     for id in (mine, theirs):
         await supplier.deprovision(id)
+
+
+async def test_a_base_backup_under_way_ends_with_the_platform(own: Local, history: History) -> None:
+    config = f"--config={own.place.root}/pgbackrest.conf"
+    command = ["/usr/bin/pgbackrest", config, "--stanza=tenants", "--no-start-fast", "--type=full", "backup"]  # waits for a checkpoint
+    backup = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **postgres.owner_of(own.place)
+    )  # type: ignore[call-overload]
+    try:
+        await eventually(lambda: _many(config, 2))  # it has begun another, which reads the files
+        await asyncio.to_thread(history.end_programs)
+        assert backup.wait(5) != 0
+        assert not await _many(config, 1)
+    finally:
+        backup.kill()
+        backup.wait()
+
+
+async def _many(argument: str, least: int) -> bool:
+    found = [path.read_bytes().split(b"\0") for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    return sum(argument.encode() in words for words in found) >= least

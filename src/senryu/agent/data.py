@@ -199,11 +199,13 @@ class Data:
 
 def stop_all(home: Home, lot: Lot, user: str) -> None:
     """Ends the servers. Their data stays. Blocks."""
-    History(_postgres(home, lot, user)).forget_all()
+    history = History(_postgres(home, lot, user))
+    history.forget_all()
     if (_wanted(home) / "postgres-standby").exists():
         _standby(home, lot, user).stop()
     if (_wanted(home) / "postgres").exists():
         postgres.Program(_postgres(home, lot, user)).stop()
+        history.end_programs()
     objects.stop(_objects_root(home))
     kept = stores.Stores(home, lot)
     for name in kept.names():

@@ -31,6 +31,7 @@ _DATABASE = re.compile(r"^d[0-9a-f]{16}\Z")
 _COMMAND_TIMEOUT_S = 6 * 3600.0
 _START_TIMEOUT_S = 3600.0  # replaying the log up to the moment
 _STOP_TIMEOUT_S = 30.0
+_PROGRAM_STOP_TIMEOUT_S = 5.0
 _FULL_EVERY_S = 4 * 24 * 3600.0
 
 
@@ -80,7 +81,7 @@ class History:
     async def _back_up(self, days: int) -> None:
         await asyncio.to_thread(self._configure, days)
         await self._pgbackrest("stanza-create")
-        push = f"pgbackrest --config={self._place.root}/pgbackrest.conf --stanza={_STANZA} archive-push %p"
+        push = f"pgbackrest {_configured(self._place)} --stanza={_STANZA} archive-push %p"
         await asyncio.to_thread(postgres.archive, self._place, push)
         kind = "full" if self._full_is_due() else "incr"
         await self._pgbackrest(f"--type={kind}", "backup")
@@ -129,6 +130,16 @@ class History:
         for root in self._place.root.glob("past-*"):
             _remove(postgres.Place(root, "", self._place.subnet, self._place.platform_user, self._place.owner, self._place.port))
 
+    def end_programs(self) -> None:
+        """Ends pgBackRest's, whoever began them: the server, this agent or one that was killed. Blocks."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + _PROGRAM_STOP_TIMEOUT_S
+            while (left := _programs(self._place)) and time.monotonic() < deadline:
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+                time.sleep(0.05)
+
     def sockets(self, id: UUID) -> Path:
         """Where a rewound server is reached."""
         return self._rewound(id).sockets
@@ -168,7 +179,7 @@ class History:
         foreign.hand(place.data, uid, gid, 0o700)
 
     async def _pgbackrest(self, *arguments: str) -> None:
-        command = [_TOOL, f"--config={self._place.root}/pgbackrest.conf", f"--stanza={_STANZA}", *arguments]
+        command = [_TOOL, _configured(self._place), f"--stanza={_STANZA}", *arguments]
         await _ran(command, postgres.owner_of(self._place), self._place.root / "pgbackrest.log")
 
     async def _started(self, place: postgres.Place) -> None:
@@ -195,6 +206,21 @@ class History:
             if started.poll() is not None or time.monotonic() > deadline:
                 raise Invalid(f"The server could not be brought back to that time: {_last_words(log)}")
             await asyncio.sleep(0.1)
+
+
+def _programs(place: postgres.Place) -> list[int]:
+    """The processes of the server's user that were begun with our configuration."""
+    uid, _ = postgres.ids_of(place)
+    mark, found = os.fsencode(_configured(place)), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if process.stat().st_uid == uid and mark in (process / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
+
+
+def _configured(place: postgres.Place) -> str:
+    return f"--config={place.root}/pgbackrest.conf"
 
 
 def _is_promoted(place: postgres.Place) -> bool:
