@@ -26,7 +26,8 @@ authenticate._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 authenticate._NOBODY = authenticate._HASHER.hash("nobody")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; the programs under test would ignore it as well
     signal.signal(signal.SIGINT, signal.default_int_handler)
-hypothesis.settings.register_profile("untimed", deadline=None)  # no test asserts how long something takes
+# No test asserts how long something takes, nor how long it takes to think of an example.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 

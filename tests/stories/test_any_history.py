@@ -77,7 +77,10 @@ async def _live_through(home: Path, empty_database: Path, changes: list[Change])
         assert [dyno.order.command for dyno in await house.serving("any")] == ([model[-1][1]] if model[-1][1] else [])
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=_UNCHECKED)
 @given(changes=CHANGES)
 def test_every_version_stays_the_snapshot_it_was(empty_database: Path, changes: list[Change]) -> None:
     with tempfile.TemporaryDirectory() as folder:
