@@ -150,7 +150,8 @@ async def test_who_owns_an_app_pays_for_what_runs_from_then_on(house: House) -> 
     assert (await house.client.get("/senryu/statements/now", params={"team": "no-team"})).status_code == 404
 
 
-async def test_the_time_a_machine_is_off_is_nobodys(house: House) -> None:
+async def _ran_for_an_hour(house: House) -> None:
+    """An app whose dyno the machine was last seen to run now."""
     await _to_the_month_start(house)
     await house.create("shop")
     await house.deploy("shop")
@@ -158,6 +159,10 @@ async def test_the_time_a_machine_is_off_is_nobodys(house: House) -> None:
     house.clock.advance(3600)
     async with house.db.transaction() as tx:
         await beat(tx, house.clock.boot(), house.clock.now())
+
+
+async def test_the_time_a_machine_is_off_is_nobodys(house: House) -> None:
+    await _ran_for_an_hour(house)
     [web] = house.engine.running.values()
     await house.supervisor.__aexit__()
     house.clock.advance(DAY_S)
@@ -292,13 +297,7 @@ async def test_an_add_on_destroyed_between_two_beats_is_charged_to_the_second_wh
 
 @pytest.mark.parametrize("change", ["destroy", "price", "hand over", "rename"])
 async def test_what_is_changed_before_the_first_beat_after_the_machine_was_off_does_not_charge_that(house: House, change: str) -> None:
-    await _to_the_month_start(house)
-    await house.create("shop")
-    await house.deploy("shop")
-    await house.settle("shop")
-    house.clock.advance(3600)
-    async with house.db.transaction() as tx:
-        await beat(tx, house.clock.boot(), house.clock.now())
+    await _ran_for_an_hour(house)
     await house.supervisor.__aexit__()
     house.clock.advance(DAY_S)
     house.clock.boot_id = "boot-2"  # and the disk was full when the platform came, so it could not say so

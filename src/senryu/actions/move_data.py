@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ..core.add_on import AddOn
 from ..core.address import Resolver
-from ..core.archive import DatabaseAddress, restorable
+from ..core.archive import DatabaseAddress, Movable, restorable
 from ..core.errors import Conflict, Invalid
 from ..core.limits import BACKUP_MAX_BYTES, TRANSFER_TIMEOUT_S
 from ..core.transfer import Transfer, TransferKind
@@ -122,7 +122,7 @@ async def into_database(archive: str, target: Side, report: Report, transfers: T
         return await transfers.programs.restore(target, chunks, entries, report.say, clean=True)
     movable = transfers.movable(target)
     plan = transfers.suppliers[target.service].service.plan(target.plan)
-    making = asyncio.ensure_future(_room(target, report, transfers, extensions))
+    making = asyncio.ensure_future(_room(movable, target, report, extensions))
     try:
         entries = restorable(await transfers.programs.entries(transfers.blobs.get(archive)))  # meanwhile
         room = await making
@@ -135,8 +135,7 @@ async def into_database(archive: str, target: Side, report: Report, transfers: T
     return failed
 
 
-async def _room(target: AddOn, report: Report, transfers: Transfers, extensions: Sequence[str]) -> DatabaseAddress:
-    movable = transfers.movable(target)
+async def _room(movable: Movable, target: AddOn, report: Report, extensions: Sequence[str]) -> DatabaseAddress:
     return await movable.make_room(target.id, report.transfer.id, await movable.address(target.config["URL"]), extensions)
 
 

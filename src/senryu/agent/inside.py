@@ -157,7 +157,7 @@ class _Command:
             status = ending.status(started, AGENT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             started.kill()
-            started.wait()
+            ending.status(started, AGENT_TIMEOUT_S)
             raise
         if status != 0:
             raise Unavailable(f"The command could not be started inside {self._dyno.kept.name}: {self._complaint()}")

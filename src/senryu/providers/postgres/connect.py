@@ -35,7 +35,7 @@ class Server(Protocol):
 
 @asynccontextmanager
 async def connected(server: Server, database: str = "postgres", *, timeout_s: float = TIMEOUT_S) -> AsyncIterator[tuple[Any, Reached]]:
-    """Bounded by `timeout_s` as a whole. Raises: Unavailable when the server does not answer or fails."""
+    """What is done with it is bounded by `timeout_s`. Raises: Unavailable when the server does not answer or fails."""
     import asyncpg  # here, as it takes 10 MB of a platform that has no databases to supply
 
     try:

@@ -5,7 +5,6 @@ Clients trust `ca.pem` once; what it signs is renewed without them. Source: RFC 
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from senryu.routers.haproxy.whole import alone
+from senryu.routers.haproxy.whole import alone, put
 
 _CA_LIFE = timedelta(days=3650)
 _LIFE = timedelta(days=397)
@@ -62,7 +61,7 @@ def _ensured(folder: Path, names: Sequence[str]) -> bool:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    _write(path, _pem(certificate) + _pem(ca) + _key_pem(key), 0o640)
+    put(path, _pem(certificate) + _pem(ca) + _key_pem(key), 0o640)
     return True
 
 
@@ -87,8 +86,8 @@ def _ensure_ca(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateK
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(key_path, _key_pem(key), 0o600)
-    _write(path, _pem(ca), 0o644)
+    put(key_path, _key_pem(key), 0o600)
+    put(path, _pem(ca), 0o644)
     return ca, key, True
 
 
@@ -132,16 +131,3 @@ def _pem(certificate: x509.Certificate) -> bytes:
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     return key.private_bytes(encoding, form, serialization.NoEncryption())
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """The mode is there before the content is: a key is never readable for a moment."""
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    new.rename(path)

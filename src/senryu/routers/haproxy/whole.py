@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -29,7 +30,7 @@ def alone(folder: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise
+                    raise OSError(errno.EBUSY, "another process keeps writing there", str(folder)) from None
                 time.sleep(_LOOK_S)
         yield
     finally:
@@ -44,12 +45,17 @@ def write_whole(path: Path, text: str, mode: int = SHARED_FILE) -> None:
     if path.exists() and path.read_text() == text:
         return
     with alone(path.parent):
-        new = path.with_name(f".{path.name}.new")
-        new.unlink(missing_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "w") as file:
-            os.fchmod(descriptor, mode)
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        new.rename(path)
+        put(path, text.encode(), mode)
+
+
+def put(path: Path, content: bytes, mode: int) -> None:
+    """The writing of it, for who is alone there. Raises OSError."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    new.rename(path)
