@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from below import below
 from system.rig import Copy
 from system.traces import lot_of
 
@@ -123,7 +124,7 @@ def _left_of_builds(home: Path) -> Iterator[str]:
             yield f"a build left {place}"
     for place in (home / "agent/slugs").glob("*.unpacking"):
         yield f"half a slug is left at {place}"
-    for place in (home / "blobs").rglob(".incoming/*"):
+    for place in (path for path in below(home / "blobs") if path.parent.name == ".incoming"):
         yield f"half an object is left at {place}"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from authorities.rig import AVAILABLE, Pebble, certificate, pebble
+from below import below
 
 from .person import App, new_app, registered
 from .rig import Copy, eventually, running_copy
@@ -131,7 +132,7 @@ def test_an_uploaded_certificate_is_shown_replaced_without_a_failed_handshake_an
     eventually(lambda: _shows(copy, host, default), "the router without its files")
     copy.kill("senryud")
     eventually(lambda: _shows(copy, host, der(second[0])), "the certificate from the database")
-    keys = [path for path in copy.home.rglob("*") if path.is_file() and path.stat().st_mode & 0o007 and _has_key(path, second[1])]
+    keys = [path for path in below(copy.home) if path.is_file() and path.stat().st_mode & 0o007 and _has_key(path, second[1])]
     assert keys == []
     app.senryu("certs:remove", "--confirm", app.name)
     eventually(lambda: shown(copy, host) == default, "the platform's own certificate")

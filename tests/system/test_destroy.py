@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from below import below
+
 from .conftest import NewApp
 from .person import App
 from .rig import Copy, eventually
@@ -13,12 +15,12 @@ from .traces import traces
 def files_with(platform: Copy, *names: str) -> set[Path]:
     """What lies below the platform's home and carries one of the names; the program itself is not looked at."""
     kept = [top for top in platform.home.iterdir() if top.name not in ("venv", "services", "tools")]
-    return {path for top in kept for path in (top, *top.rglob("*")) if any(name in path.name for name in names)}
+    return {path for top in kept for path in (top, *below(top)) if any(name in path.name for name in names)}
 
 
 def slugs(platform: Copy) -> set[str]:
     """The stored slugs."""
-    return {path.name for path in (platform.home / "blobs").rglob("*") if path.is_file()}
+    return {path.name for path in below(platform.home / "blobs") if path.is_file()}
 
 
 def dyno_processes(platform: Copy) -> set[str]:

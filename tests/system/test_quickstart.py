@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from below import below
+
 from .rig import CHECKOUT, Answer, Copy, eventually, free_ports
 from .traces import kinds, lot_of, traces
 
@@ -95,7 +97,7 @@ def clone() -> Iterator[Clone]:
 def files_of(home: Path) -> dict[str, int]:
     """Everything below the home that does not change by itself, with the time of its last change."""
     changing = ("logs", "services", "router", "db", "agent", "run", "streams")
-    kept = [path for top in home.iterdir() if top.name not in changing for path in (top, *top.rglob("*"))]
+    kept = [path for top in home.iterdir() if top.name not in changing for path in (top, *below(top))]
     return {str(path): path.stat().st_mtime_ns for path in kept if path.exists()}
 
 
