@@ -1,7 +1,8 @@
 """Our HAProxy configuration with 1 and with 1,000 apps beside a bare HAProxy with the same backend.
 
 `python bench/router.py [rounds] [backend]`
-Bare means its defaults, which keep connections on both sides, and one thread, as ours. `CPU` is the proxy's own time for one request, which
+Bare means its defaults, which keep connections on both sides, and one thread, as ours: with one backend, and with as many as ours has,
+chosen by host, without log lines, headers or pages. `CPU` is the proxy's own time for one request, which
 other work on the machine disturbs least. Needs wrk (apt-get install wrk). Each round measures every contestant once, in turn; ratios are of
 medians over rounds. The backend is an HAProxy that answers by itself, so that the proxy is what runs out first, or an app that does as
 little as an app can: `gunicorn` (one worker), `uvicorn` or `node`. Load generator, proxy and backend share the machine's two processors.
@@ -32,6 +33,8 @@ from system.rig import free_ports
 
 SECONDS = 4
 CONNECTIONS = 64
+APPS = 1000
+BARE_APPS = f"bare HAProxy, {APPS:,} apps by host"
 BODY = "x" * 1024
 
 _COMMON = """\
@@ -143,6 +146,14 @@ def backend(port: int) -> str:
     return f'frontend all\n  bind 127.0.0.1:{port}\n  http-request return status 200 content-type text/plain string "{BODY}"\n'
 
 
+def by_host(port: int, to: int, apps: int, folder: Path) -> str:
+    """The least a proxy can do for so many apps: a backend for each, found by its host."""
+    hosts = folder / "hosts.map"
+    hosts.write_text("".join(f"app-{number}.localhost be_{number}\n" for number in range(apps)))
+    backends = "".join(f"backend be_{number}\n  server one 127.0.0.1:{to}\n" for number in range(apps))
+    return f"frontend all\n  bind 127.0.0.1:{port}\n  use_backend %[req.hdr(host),host_only,map_str({hosts})]\n{backends}"
+
+
 def bare(port: int, to: int, *, closes: bool) -> str:
     """The least a proxy can do; `closes` with the connection handling that ours has (a new one to the dyno for each request)."""
     how = "  option http-server-close\n  http-reuse never\n" if closes else ""
@@ -192,10 +203,11 @@ def main(rounds: int, kind: str) -> None:
         sys.exit("wrk is missing; apt-get install wrk")
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        origin, bare_port, closing_port, *ports = free_ports(7)
+        origin, bare_port, hosts_port, closing_port, *ports = free_ports(8)
         contestants: list[tuple[str, int, str, int]] = []
         proxies = [
             ("bare HAProxy", bare(bare_port, origin, closes=False), bare_port),
+            (BARE_APPS, by_host(hosts_port, origin, APPS, folder), hosts_port),
             ("bare HAProxy, a connection per request", bare(closing_port, origin, closes=True), closing_port),
         ]
         if kind == "haproxy":
@@ -204,15 +216,15 @@ def main(rounds: int, kind: str) -> None:
             stack.enter_context(running_app(kind, folder, origin))
         for what, config, port in proxies:
             file = plain(folder, f"port-{port}", config)
-            contestants.append((what, port, "app-0.localhost", stack.enter_context(haproxy(file, folder / f"{port}.log")).pid))
-        for place, apps in ((0, 1), (2, 1000)):
+            contestants.append((what, port, f"app-{APPS // 2}.localhost", stack.enter_context(haproxy(file, folder / f"{port}.log")).pid))
+        for place, apps in ((0, 1), (2, APPS)):
             home = folder / f"home-{apps}"
             home.mkdir()
             settings = RouterSettings(home=home, port=ports[place], tls_port=ports[place + 1], listen=("127.0.0.1",), slots=max(128, apps))
             write_start_files(settings)
             ours = stack.enter_context(haproxy(settings.config, settings.log))
             asyncio.run(routed(settings, apps, origin))
-            contestants.append((f"Senryu's router, {apps} apps", ports[place], f"app-{apps // 2}.localhost", ours.pid))
+            contestants.append((f"Senryu's router, {apps:,} apps", ports[place], f"app-{apps // 2}.localhost", ours.pid))
         found: dict[str, list[tuple[float, ...]]] = {contestant[0]: [] for contestant in contestants}
         for _ in range(rounds):
             for contestant, port, host, pid in contestants:
@@ -222,13 +234,12 @@ def main(rounds: int, kind: str) -> None:
 
 def _print(found: dict[str, list[tuple[float, ...]]], rounds: int, kind: str) -> None:
     medians = {name: [statistics.median(column) for column in zip(*samples, strict=True)] for name, samples in found.items()}
-    bare_rate, _, bare_p99, bare_cpu = medians["bare HAProxy"]
-    rows = [
-        (name, f"{rate:,.0f}", f"{rate / bare_rate:.2f}", *(f"{ms:.2f}" for ms in (p50, p99)), f"{p99 - bare_p99:+.2f}", f"{cpu:.1f}",
-         f"{cpu - bare_cpu:+.1f}")
-        for name, (rate, p50, p99, cpu) in medians.items()
-    ]  # fmt: skip
-    head = ("what", "requests/s", "÷ bare", "p50 ms", "p99 ms", "p99 − bare", "CPU µs", "CPU − bare")
+    rows = []
+    for name, (rate, p50, p99, cpu) in medians.items():
+        bare_rate, _, bare_p99, bare_cpu = medians[BARE_APPS if f"{APPS:,} apps" in name else "bare HAProxy"]
+        times = (f"{p50:.2f}", f"{p99:.2f}", f"{p99 - bare_p99:+.2f}")
+        rows.append((name, f"{rate:,.0f}", f"{rate / bare_rate:.2f}", *times, f"{cpu:.1f}", f"{cpu - bare_cpu:+.1f}"))
+    head = ("what", "requests/s", "÷ bare of as many apps", "p50 ms", "p99 ms", "p99 − bare", "CPU µs", "CPU − bare")
     print_table(f"Router before {kind}, {rounds} rounds of {SECONDS} s, {CONNECTIONS} connections (targets 0.95 and +0.30 ms)", head, rows)
 
 

@@ -10,6 +10,7 @@ import pytest
 from senryu.core.codes import router_line
 from senryu.core.route import RouteMode
 from senryu.routers.haproxy import HAProxyRouter
+from senryu.routers.haproxy.request_log import request_line
 
 from .conftest import Dynos
 from .rig import Rig, answer, lines_of, route
@@ -200,11 +201,33 @@ async def test_a_visitor_that_trickles_its_headers_is_cut(haproxy: Started) -> N
     writer.close()
 
 
-async def test_a_hostile_path_cannot_forge_a_log_line(haproxy: Started, dynos: Dynos) -> None:
+HOSTILE = '"%20status=500\\",500,"x'
+FORGERS = {
+    "path": ("GET", f"/{HOSTILE}", "HOST", ""),
+    "path of a request that is not plain": ("PUT", f"/{HOSTILE}", "HOST", "Content-Length: 0\r\n"),
+    "method": ('G"T', "/", "HOST", ""),
+    "host": ("GET", "/", f"{HOSTILE}.localhost", ""),
+    "host beside another": ("GET", "/", "HOST", f"Host: {HOSTILE}\r\n"),
+    "addresses": ("GET", "/", "HOST", f"X-Forwarded-For: 9.9.9.9{HOSTILE}\r\n"),
+    "id": ("GET", "/", "HOST", f"X-Request-Id: {HOSTILE}{HOSTILE}\r\n"),
+}
 
+
+@pytest.mark.parametrize("where", FORGERS)
+async def test_no_hostile_request_can_forge_a_log_line(haproxy: Started, dynos: Dynos, where: str) -> None:
     rig, router = haproxy
     await router.apply(app := route(await dynos(answer())))
-    await rig.send(f'GET /"%20status=500\\","x HTTP/1.1\r\nHost: {app.hosts[0]}\r\nConnection: close\r\n\r\n'.encode())
-    [line] = await lines_of(router, app.app_id)
-    assert line.path == '/"%20status=500\\","x'
-    assert 'path="/%22%20status=500%5C%22,%22x" host=' in router_line(line)
+    method, path, host, more = FORGERS[where]
+    host = host.replace("HOST", app.hosts[0])
+    request = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{more}Connection: close\r\n\r\n"
+    before = len(rig.settings.log.read_bytes())
+    status = int((await rig.send(request.encode())).split()[1])
+    await rig.get(app.hosts[0], "/the-end")
+    await lines_of(router, app.app_id, 2 if status == 200 else 1)
+    lines = [line for raw in rig.settings.log.read_bytes()[before:].splitlines() if (line := request_line(raw.lstrip(b"\0"), 1))]
+    [line] = [line for line in lines if line.status == status and line.path != "/the-end"]
+    assert len(lines) == 2
+    assert where != "path" or line.path == path
+    assert where != "addresses" or line.fwd == f"9.9.9.9{HOSTILE}, 127.0.0.1"
+    told = router_line(line)
+    assert f"status={status} " in told and " status=500" not in told

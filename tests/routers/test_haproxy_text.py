@@ -94,7 +94,7 @@ def test_a_page_url_comes_back_from_its_frame() -> None:
 def _log_line(**changes: str) -> bytes:
     fields = {
         "at": "1700000000000", "app": f'"serve:{APP}:shop"', "method": '"GET"', "path": '"/"', "host": '"a"', "id": '"i"',
-        "fwd": '"1.2.3.4"',
+        "forwarded": '"-"', "visitor": '"1.2.3.4"',
         "server": f'"web.1:{DYNO}"', "tw": '"5"', "tc": '"1"', "tr": '"10"', "ta": '"120"', "TR": '"4"', "status": '"200"', "bytes": '"62"',
         "cause": '"--"', "tls": '"0"', "code": '"-"', "read": '"80"', "length": '"-"',
     }  # fmt: skip
@@ -111,6 +111,17 @@ def test_a_request_that_no_dyno_saw_has_no_dyno_and_no_times() -> None:
     line = request_line(_log_line(app='"-"', server='"<NOSRV>"', tc='"-1"', tls='"1"', code='"H80"'), 1)
     assert line is not None
     assert (line.app_id, line.dyno, line.connect_ms, line.service_ms, line.protocol, line.code) == (None, "", -1, -1, "https", "H80")
+
+
+def test_the_addresses_a_request_came_by_end_with_the_visitors_own() -> None:
+    lines = [request_line(line, 1) for line in (_log_line(), _log_line(forwarded='"9.9.9.9, x"'))]
+    assert [line.fwd for line in lines if line] == ["1.2.3.4", "9.9.9.9, x, 1.2.3.4"]
+
+
+def test_lines_of_a_haproxy_that_an_older_version_started_are_read() -> None:
+    before = _log_line().replace(b'"-","1.2.3.4",', b'"9.9.9.9, 1.2.3.4",')
+    line = request_line(before, 7)
+    assert line is not None and (line.fwd, line.status, line.dyno) == ("9.9.9.9, 1.2.3.4", 200, "web.1")
 
 
 @pytest.mark.parametrize(("read", "code"), [("99", "H28"), ("180", "H12")])

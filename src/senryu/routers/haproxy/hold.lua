@@ -84,16 +84,12 @@ end)
 
 -- Waits for the first byte of the response to a request that may be sent again. HAProxy 2.6 sends nothing again when a dyno closes while its
 -- own tcp-response rules wait: it has then closed towards the visitor too. It has not while Lua waits. Whatever wakes this up is for the
--- rules behind it to judge: an answer, one that is no HTTP, an end, the time.
+-- rules behind it to judge: an answer, one that is no HTTP, an end, the time. Lua's own `yield` and not `act.YIELD`, which begins the action
+-- from its start, with a new `txn`, for twice the processor time; what it is given is what HAProxy gives back.
 core.register_action("watch", { "tcp-res" }, function(txn)
-  if txn:get_priv() then -- not a variable: this runs twice for each request
-    txn:set_priv(nil)
-    return act.CONTINUE
-  elseif txn.f:status() or not txn.res:may_recv() then
-    return act.CONTINUE
+  if not txn.f:status() and txn.res:may_recv() then
+    coroutine.yield(true)
   end
-  txn:set_priv(true)
-  return act.YIELD
 end)
 
 -- Whether a second try is sure to be refused: the dyno has ended, and the app has no other. HAProxy would close the visitor's connection

@@ -132,8 +132,8 @@ def answer_environment(settings: RouterSettings) -> str:
 
 
 # The second try of a request finds the moment the first began.
-_WATCH = """  tcp-response content set-var(txn.again) bool(1) if is_plain { var(txn.since) -m found }
-  tcp-response content set-var(txn.since) date(0,ms) if !{ var(txn.since) -m found }
+_WATCH = """  tcp-response content set-var(txn.again) bool(1) if { var(txn.since) -m found }
+  tcp-response content set-var(txn.since) date(0,ms) if !{ var(txn.again) -m found }
   tcp-response content lua.watch if is_plain
 """
 
@@ -145,9 +145,9 @@ _COOKIE, _STATUS_LINE = limits.RESPONSE_COOKIE_MAX_BYTES, limits.RESPONSE_STATUS
 
 def _responses() -> str:
     return f"""  acl is_large res.len gt {min(_COOKIE, _STATUS_LINE)}
-  http-response set-var(txn.answered) bool(1) if {{ status ge 100 }} !is_large
-  http-response allow if {{ status ge 100 }} !is_large
   http-response deny deny_status 502 unless {{ status ge 100 }}
+  http-response set-var(txn.answered) bool(1)
+  http-response allow unless is_large
   acl is_large_cookie res.fhdr(set-cookie) -m len gt {_COOKIE}
   http-response set-var(txn.code) "str(H25 oversized cookie)" if is_large_cookie
   http-response set-var(txn.names) res.fhdr_cnt,mul(4)
@@ -156,7 +156,6 @@ def _responses() -> str:
   acl is_long_line res.len,sub(txn.headers),sub(txn.body) gt {_STATUS_LINE + len("HTTP/1.1") + 9}
   http-response set-var(txn.code) "str(H25 oversized status line)" if is_long_line
   http-response deny deny_status 502 if {{ var(txn.code) -m beg H25 }}
-  http-response set-var(txn.answered) bool(1)
   http-after-response set-var(txn.code) str(H99) if {{ bc_err {_OURS} }} !{{ var(txn.answered) -m found }}
   http-after-response set-status 503 if {{ status 500 502 504 }} !{{ var(txn.answered) -m found }} !{{ var(txn.code) -m beg H25 }}
 """

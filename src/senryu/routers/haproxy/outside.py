@@ -25,10 +25,11 @@ _LENGTH_MAX_DIGITS = 18  # HAProxy 2.6 takes 2**64 for a length and forwards it
 _TELLING = "content-|transfer-|expect|upgrade:|x_|x-(?:forwarded|request)-|te:|trailer|keep-alive|proxy-|accept:.*event-stream"
 _ODD = rf"(?m){_CONTROL}|^(?:{_TELLING}|host: (?!{_HOST}\r?$)|[^\r\n]{{{limits.REQUEST_HEADER_LINE_MAX_BYTES + 1}}})"
 
-# One JSON list a request. What a client chose goes through `json`, so that a line stays a line; request_log.py reads it.
+# One JSON list a request; request_log.py reads it. What a client chose goes through `json`, so that a line stays a line, but where its form
+# is known: a method is a token, ids and plain requests' hosts are of harmless characters, other hosts have been through `json` before.
 LOG_FORMAT = (
-    '[%[date(0,ms)],"%[var(txn.app)]","%[capture.req.method,json(utf8s)]","%[capture.req.uri,bytes(0,7000),json(utf8s)]",'
-    '"%[var(txn.host),bytes(0,300),json(utf8s)]","%[var(txn.id),json(utf8s)]","%[var(txn.fwd),bytes(0,1000),json(utf8s)]",'
+    '[%[date(0,ms)],"%[var(txn.app)]","%HM","%[capture.req.uri,bytes(0,7000),json(utf8s)]",'
+    '"%[var(txn.host)]","%[var(txn.id)]","%[var(txn.forwarded)]","%[var(sess.visitor)]",'
     '"%s","%Tw","%Tc","%Tr","%Ta","%TR","%ST","%B","%ts","%[ssl_fc]","%[var(txn.code)]","%U","%[var(txn.length)]"]'
 )
 
@@ -50,8 +51,9 @@ def frontend(settings: RouterSettings) -> str:
         "  option idle-close-on-response\n"  # a replaced process waits for a connection's next request: it may be on its way
         "  log stdout len 65535 format raw local0 info\n"
         f"  log-format '{LOG_FORMAT}'\n"
-        f"{_VISITOR}{objects.BY_GATEWAY}{_plain(settings)}{objects.rules(settings)}{_others(settings)}"
+        f"{_VISITOR}{objects.BY_GATEWAY}{_plain(settings)}{_SAFE_HOST}{objects.rules(settings)}{_others(settings)}"
         '  http-response add-header Via "1.1 senryu"\n'
+        "  use_backend %[var(txn.slot)] if is_plain\n"
         "  use_backend platform if for_platform\n"
         "  use_backend objects if for_objects\n"
         "  use_backend %[var(txn.slot)]\n"
@@ -73,9 +75,10 @@ _VISITOR = (
 
 # What every backend adds. The frontend has deleted what came under these names.
 ADDED_HEADERS = """  http-request add-header X-Request-Id %[var(txn.id)]
-  http-request add-header X-Forwarded-For %[var(txn.fwd)]
-  http-request add-header X-Forwarded-Proto https if { ssl_fc }
-  http-request add-header X-Forwarded-Proto http unless { ssl_fc }
+  acl is_forwarded var(txn.fwd) -m found
+  http-request add-header X-Forwarded-For %[var(txn.fwd)] if is_forwarded
+  http-request add-header X-Forwarded-For %[var(sess.visitor)] unless is_forwarded
+  http-request add-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
   http-request add-header X-Forwarded-Port %[dst_port]
   http-request add-header X-Request-Start %[date(0,ms)]
   http-request add-header Via "1.1 senryu"
@@ -87,7 +90,6 @@ def _plain(settings: RouterSettings) -> str:
     names = " ".join(dict.fromkeys(["localhost", *(f"{name}.{settings.domain}" for name in PLATFORM_HOSTS)]))
     return (
         "  http-request set-var(txn.id) uuid()\n"
-        "  http-request set-var-fmt(txn.fwd) %[var(sess.visitor)]\n"
         "  http-request set-var(txn.host) req.fhdr(host)\n"
         "  http-request set-var(txn.name) var(txn.host),host_only,rtrim(.)\n"
         f"  http-request set-var(txn.slot) var(txn.name),map_str({settings.hosts})\n"
@@ -119,11 +121,15 @@ def _others(settings: RouterSettings) -> str:
     )
 
 
+# Nothing but the log asks for it from here on.
+_SAFE_HOST = "  http-request set-var(txn.host) var(txn.host),bytes(0,300),json(utf8s)\n"
+
 # First, so that a refused request has them in its line too.
 _IDENTITY = """  acl good_request_id req.hdr(x-request-id) -m reg ^[A-Za-z0-9+/=-]{20,200}$
   acl one_request_id req.hdr_cnt(x-request-id) eq 1
   http-request set-var(txn.id) req.hdr(x-request-id) if one_request_id good_request_id
   acl was_forwarded req.fhdr_cnt(x-forwarded-for) gt 0
+  http-request set-var(txn.forwarded) req.fhdr(x-forwarded-for),bytes(0,1000),json(utf8s) if was_forwarded
   http-request set-var-fmt(txn.fwd) "%[req.fhdr(x-forwarded-for)], %[var(sess.visitor)]" if was_forwarded
 """
 

@@ -10,23 +10,23 @@ import msgspec
 from senryu.core.codes import error_code
 from senryu.core.route import RequestLine
 
-_FIELDS = 20
+_FIELDS, _FORWARDED = 21, 6
 _ABSENT = ("-", "<NOSRV>", "<BADREQ>")
 
 
 def request_line(raw: bytes, position: int) -> RequestLine | None:
     """The request that a log line tells of, None for a line that is none (HAProxy's own start-up words, a torn one)."""
     try:
-        fields = msgspec.json.decode(raw, type=list[Any])
-        if len(fields) != _FIELDS:
-            return None
-        return _line([str(field) for field in fields], position)
+        fields = [str(field) for field in msgspec.json.decode(raw, type=list[Any])]
+        if len(fields) == _FIELDS - 1:  # a HAProxy that an older version started, until this one has it start anew: both addresses in one
+            fields.insert(_FORWARDED, "")
+        return _line(fields, position) if len(fields) == _FIELDS else None
     except (msgspec.DecodeError, ValueError, UnicodeDecodeError):
         return None
 
 
 def _line(fields: list[str], position: int) -> RequestLine:
-    at, app, method, path, host, request_id, fwd, server, *numbers, cause, tls, code, read, length = (
+    at, app, method, path, host, request_id, forwarded, visitor, server, *numbers, cause, tls, code, read, length = (
         "" if field in _ABSENT else field for field in fields
     )
     code, _, detail = code.partition(" ")
@@ -39,7 +39,7 @@ def _line(fields: list[str], position: int) -> RequestLine:
         path=path,
         host=host,
         request_id=request_id,
-        fwd=fwd,
+        fwd=f"{forwarded}, {visitor}" if forwarded else visitor,
         dyno=server.partition(":")[0],
         connect_ms=connect_ms,
         service_ms=max(0, active_ms - max(0, headers_ms) - max(0, queue_ms) - connect_ms) if connect_ms >= 0 else -1,
