@@ -68,9 +68,10 @@ def _places(listen: Sequence[str]) -> list[tuple[str, str]]:
 
 # A dyno (agent/lot.py) that comes by a public address of this machine is seen as the Internet sees it: as that address. Its own is private,
 # and apps take what a private address says of others in X-Forwarded-For for a proxy's word (Rails' RemoteIp, Rack, proxy-addr).
+# As text: an address would be written out anew for each header and log line.
 _VISITOR = (
-    "  tcp-request session set-var(sess.visitor) src\n"
-    f"  tcp-request session set-var(sess.visitor) dst if {{ src 10.64.0.0/11 }} !{{ dst {' '.join(NOT_THE_INTERNET)} }}\n"
+    "  tcp-request session set-var-fmt(sess.visitor) %[src]\n"
+    f"  tcp-request session set-var-fmt(sess.visitor) %[dst] if {{ src 10.64.0.0/11 }} !{{ dst {' '.join(NOT_THE_INTERNET)} }}\n"
 )
 
 # What every backend adds. The frontend has deleted what came under these names.
