@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from house import House, eventually
 from senryu.actions.provision import finish_add_ons
+from senryu.api import addon_attachments, addons
 from senryu.api.parts import releasing
 from senryu.core.errors import Unavailable
 from senryu.providers.postgres import SERVICE
@@ -230,3 +232,26 @@ async def test_plans_and_names_change(house: House, supplier: ScriptedSupplier) 
     assert [entry["id"] for entry in found.json()] == [made["id"]]
     by_variable = await house.client.post("/actions/addon-attachments/resolve", json={"addon_attachment": "DATABASE_URL", "app": "grow"})
     assert by_variable.json()[0]["addon"]["plan"]["name"] == "heroku-postgresql:standard-0"
+
+
+@pytest.mark.parametrize("call", ["attach", "change_plan"])
+async def test_whose_app_is_destroyed_before_its_change_is_answered_is_told_so(
+    house: House, supplier: ScriptedSupplier, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    await house.create("doomed")
+    body = {"plan": "heroku-postgresql:standard-0", "name": "its-db"}
+    assert (await house.client.post("/apps/doomed/addons", json=body)).status_code == 201
+    room = addon_attachments if call == "attach" else addons
+    real = getattr(room, call)
+
+    async def then_destroyed(*of: Any, **parts: Any) -> Any:
+        made = await real(*of, **parts)
+        assert (await house.client.delete("/apps/doomed")).status_code == 200
+        return made
+
+    monkeypatch.setattr(room, call, then_destroyed)
+    if call == "attach":
+        answer = await house.client.post("/addon-attachments", json={"addon": "its-db", "app": "doomed", "name": "AGAIN"})
+    else:
+        answer = await house.client.patch("/apps/doomed/addons/its-db", json={"plan": "heroku-postgresql:standard-2"})
+    assert (answer.status_code, "was destroyed meanwhile" in answer.json()["message"]) == (404, True)

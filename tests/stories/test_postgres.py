@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -155,3 +156,41 @@ async def test_apps_that_attach_a_database_while_it_moves_have_where_it_is(share
         assert {key: value for key, value in dyno.order.env.items() if key.endswith("_URL")} == config
         urls |= set(config.values())
     assert len(urls) == 1
+
+
+async def test_apps_that_share_add_ons_are_destroyed_at_once(shared: House) -> None:
+    names = await _mesh(shared, 5)
+    answers = await asyncio.gather(*(shared.client.delete(f"/apps/{name}") for name in names))
+    assert [(answer.status_code, answer.json().get("message")) for answer in answers] == [(200, None)] * len(names)
+
+
+async def test_changes_of_shared_add_ons_at_once_all_happen(shared: House) -> None:
+    names = await _mesh(shared, 5)
+    client, plan = shared.client, {"plan": "heroku-postgresql:standard-2"}
+    answers = await asyncio.gather(
+        *(client.delete(f"/apps/{name}") for name in names[:1]),
+        *(client.request("DELETE", f"/apps/{name}/addons/db-{name}", json={"force": True}) for name in names[1:3]),
+        *(client.patch(f"/apps/{name}/addons/db-{name}", json=plan) for name in names[3:]),
+        *(shared.set(name, A="1") for name in names[1:]),
+        *(client.post("/addon-attachments", json={"addon": f"db-{names[4]}", "app": name, "name": "AGAIN"}) for name in names[1:4]),
+    )
+    assert [(answer.status_code // 100, answer.json().get("message")) for answer in answers] == [(2, None)] * len(answers)
+
+
+async def _mesh(shared: House, count: int) -> list[str]:
+    """Apps of which each has an add-on that all others have attached, and a webhook that is told of everything."""
+    supplier = ScriptedSupplier(SERVICE)
+    supplier.moves = True
+    shared.platform = replace(shared.platform, suppliers={SERVICE.name: supplier})
+    shared.api.state.platform = shared.platform
+    names = [f"mesh-{number}" for number in range(count)]
+    webhook = {"include": ["api:addon", "api:addon-attachment", "api:release", "api:app"], "level": "notify", "url": "https://hooks.example.com/"}
+    for name in names:
+        await shared.create(name)
+        body = {"plan": "heroku-postgresql:standard-0", "name": f"db-{name}"}
+        assert (await shared.client.post(f"/apps/{name}/addons", json=body)).status_code == 201
+        assert (await shared.client.post(f"/apps/{name}/webhooks", json=webhook)).status_code == 201
+    for name, other in itertools.permutations(names, 2):
+        attachment = {"addon": f"db-{other}", "app": name, "name": f"OF_{names.index(other)}"}
+        assert (await shared.client.post("/addon-attachments", json=attachment)).status_code == 201
+    return names

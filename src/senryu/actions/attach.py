@@ -43,7 +43,7 @@ async def attach(
     if add_on.app_id != app.id and not service.supports_sharing:
         raise Invalid(f"{add_on.name} cannot be shared with other apps.")
     async with parts["db"].transaction() as tx:
-        current = await lock_add_on(tx, add_on.id, vault=vault)  # its config does not change between
+        current = await lock_add_on(tx, add_on.id, app_id=app.id, vault=vault)  # its config does not change between
         held = await lock_app(tx, app.id)
         if held is None:
             raise NotFound("Couldn't find that app.")

@@ -14,8 +14,8 @@ from ..core.log_line import LogReader
 from ..core.route import Router
 from ..core.slug import BlobStore, slug_key
 from ..core.source import Repositories
-from ..store.add_ons import leave_add_ons
-from ..store.apps import delete_app, find_apps, lock_app
+from ..store.add_ons import leave_add_ons, list_add_ons, lock_add_ons
+from ..store.apps import delete_app, find_app, find_apps
 from ..store.builds import kept_checksums, list_builds
 from ..store.database import Database, Transaction
 from ..store.dynos import list_dynos
@@ -50,28 +50,40 @@ async def destroy(app: App, *, by: Account, releasing: Releasing, **parts: Unpac
 
     What a crash keeps from being cleared away is cleared at the next start. Raises: NotFound when another call came first.
     """
-    vault, supervision, clock = releasing["vault"], releasing["supervision"], releasing["clock"]
-    async with parts["db"].transaction() as tx:
-        held = await lock_app(tx, app.id)
-        if held is None:
-            raise NotFound(f"{app.name} is destroyed already.")
-        builds = [build.id for build in await list_builds(tx, app.id)]
-        releases = await list_releases(tx, app.id, vault=vault)
-        checksums = {release.slug_checksum for release in releases if release.slug_checksum}
-        dynos = [dyno.id for dyno in await list_dynos(tx, app.id)]
-        left = Remains(app.id, tuple(checksums), (*builds, *(release.id for release in releases)), tuple(dynos))
-        await note_remains(tx, left, clock.now())
-        await note(tx, held, held, "destroy", now=clock.now(), by=by.id)
-        await end_webhooks(tx, app.id, clock.now())
-        await first_beat(tx, clock.boot(), clock.now())  # what the machine's end ended is not to end now
-        released = await _leave_add_ons(tx, held, by, **releasing)
-        await end_app_usage(tx, app.id, clock.now())
-        await delete_app(tx, app.id)
+    supervision, gone = releasing["supervision"], None
+    while gone is None:
+        async with parts["db"].transaction() as tx:
+            gone = await _gone(tx, app, by, **releasing)
+    left, released, builds = gone
     for build_id in builds:
         supervision.cancel(build_task(build_id))
     supervision.wake(app.id)
     await announce(*released, **releasing)
     await clear_away(left, **parts)
+
+
+async def _gone(tx: Transaction, app: App, by: Account, **parts: Unpack[Releasing]) -> tuple[Remains, list[Made], list[UUID]] | None:
+    """What it leaves, who was released without its add-ons, its builds. None: it got another add-on meanwhile, to be held as well."""
+    vault, clock = parts["vault"], parts["clock"]
+    locked = await lock_add_ons(tx, of_app=app.id, app_id=app.id, vault=vault)
+    held = await find_app(tx, app.id)
+    if held is None:
+        raise NotFound(f"{app.name} is destroyed already.")
+    if any(add_on.id not in locked for add_on in await list_add_ons(tx, app.id, vault=vault)):
+        return None
+    builds = [build.id for build in await list_builds(tx, app.id)]
+    releases = await list_releases(tx, app.id, vault=vault)
+    checksums = {release.slug_checksum for release in releases if release.slug_checksum}
+    dynos = [dyno.id for dyno in await list_dynos(tx, app.id)]
+    left = Remains(app.id, tuple(checksums), (*builds, *(release.id for release in releases)), tuple(dynos))
+    await note_remains(tx, left, clock.now())
+    await note(tx, held, held, "destroy", now=clock.now(), by=by.id)
+    await end_webhooks(tx, app.id, clock.now())
+    await first_beat(tx, clock.boot(), clock.now())  # what the machine's end ended is not to end now
+    released = await _leave_add_ons(tx, held, by, **parts)
+    await end_app_usage(tx, app.id, clock.now())
+    await delete_app(tx, app.id)
+    return left, released, builds
 
 
 async def _leave_add_ons(tx: Transaction, app: App, by: Account, **parts: Unpack[Releasing]) -> list[Made]:

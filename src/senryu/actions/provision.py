@@ -45,6 +45,7 @@ from ..store.add_ons import (
     list_attachments,
     list_followers,
     lock_add_on,
+    lock_add_ons,
     update_add_on,
 )
 from ..store.apps import find_app, find_apps, lock_app
@@ -148,8 +149,8 @@ async def _asked(add_on: AddOn, supplier: Supplier, *, by: Account | None, **par
     given = answer if isinstance(answer, Given) else Given(answer, message=supplier.service.message)
     made, released = None, list[Made]()
     async with parts["db"].transaction() as tx:
-        leader = await lock_add_on(tx, add_on.follows, vault=vault) if add_on.follows is not None else None
-        now = await lock_add_on(tx, add_on.id, vault=vault)
+        held = await lock_add_ons(tx, add_on.id, *([add_on.follows] if add_on.follows else []), vault=vault)
+        leader, now = held.get(add_on.follows) if add_on.follows else None, held.get(add_on.id)
         if leader is not None and given.config is not None:  # which may have another password since
             given = replace(given, config={"URL": followed_anew(leader.config["URL"], given.config["URL"])})
         if now is not None and now.state is not AddOnState.DEPROVISIONING:

@@ -48,7 +48,7 @@ async def release_users(
     apps = await find_apps(tx, set(names))
     owners = await find_accounts(tx, {app.owner_id for app in apps.values()})
     made: list[Made] = []
-    for id in sorted(apps):  # whoever locks several does so in the same order
+    for id in sorted(apps):
         description = f"{what} {', '.join(sorted(names[id]))} {ending or f'(@{add_on.name})'}"
         made += await release_as(tx, id, description, by=by or owners[apps[id].owner_id], **parts)
     return made

@@ -77,6 +77,12 @@ async def shown_all(entries: Sequence[Attached], platform: Platform) -> list[dic
     return [shown(entry, apps, platform.suppliers) for entry in entries if entry[0].app_id in apps and entry[1].app_id in apps]
 
 
+async def _shown(entry: Attached, platform: Platform) -> dict[str, Any]:
+    for one in await shown_all([entry], platform):
+        return one
+    raise NotFound(f"The app that had {entry[1].name} attached, or pays for it, was destroyed meanwhile.")
+
+
 def matching(entries: Sequence[Attached], wanted: str) -> list[Attached]:
     """Those that a user means: by attachment name, one of its config vars, its id, or the add-on's name or id."""
     plain = wanted.upper().removesuffix("_URL")
@@ -134,21 +140,21 @@ async def info_of_app(addon: str, app: AppDep, platform: PlatformDep) -> JSONRes
         found = matching(await list_attachments(tx, app_id=app.id, vault=platform.vault), addon)
     if not found:
         raise NotFound(f"Couldn't find the add-on attachment {addon[:80]} of {app.name}.", app=app.name)
-    return JSONResponse((await shown_all(found[:1], platform))[0])
+    return JSONResponse(await _shown(found[0], platform))
 
 
 @router.get("/addon-attachments/{addon}")
 async def info(addon: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Info by id."""
     found, _ = await _one(addon, caller, platform, Permission.VIEW)
-    return JSONResponse((await shown_all([found], platform))[0])
+    return JSONResponse(await _shown(found, platform))
 
 
 @router.delete("/addon-attachments/{addon}")
 async def delete(addon: str, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Delete by id: a release without its config vars."""
     found, app = await _one(addon, caller, platform, Permission.DEPLOY)
-    answer = (await shown_all([found], platform))[0]
+    answer = await _shown(found, platform)
     await detach(app, *found, by=caller.account, **releasing(platform))
     return JSONResponse(answer)
 
@@ -176,7 +182,7 @@ async def create(request: Request, caller: CallerDep, platform: PlatformDep) -> 
         by=caller.account,
         **releasing(platform),
     )
-    return JSONResponse((await shown_all([(made, add_on)], platform))[0], 201)
+    return JSONResponse(await _shown((made, add_on), platform), 201)
 
 
 @router.post("/actions/addon-attachments/resolve")

@@ -69,9 +69,15 @@ async def _shown_all(add_ons: Sequence[AddOn], platform: Platform) -> list[dict[
     return [shown(add_on, apps[add_on.app_id], attached, platform.suppliers) for add_on in add_ons if add_on.app_id in apps]
 
 
+async def _shown(add_on: AddOn, platform: Platform) -> dict[str, Any]:
+    for one in await _shown_all([add_on], platform):
+        return one
+    raise NotFound(f"The app of {add_on.name} was destroyed meanwhile.")
+
+
 async def shown_one(add_on: AddOn, platform: Platform, account: Account | None = None) -> dict[str, Any]:
     """One, with where `account` may open its dashboard."""
-    shown = (await _shown_all([add_on], platform))[0]
+    shown = await _shown(add_on, platform)
     return shown if account is None else {**shown, "web_url": dashboard(add_on, account, platform)}
 
 
@@ -139,11 +145,11 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
             app, plan, checked_origin(source, plan, to, ago, transfers=transfers), name=name, attached_as=attached_as, options=options,
             by=caller.account, transfers=transfers, **releasing(platform),
         )  # fmt: skip
-        return JSONResponse((await _shown_all([made], platform))[0], 201)
+        return JSONResponse(await _shown(made, platform), 201)
     if followed:
         leader = await _of_app(followed.partition("::")[2] or followed, await _app_of(followed, app, caller, platform), platform)
         made = await _follower(app, plan, leader, options, name=name, attached_as=attached_as, caller=caller, platform=platform)
-        return JSONResponse((await _shown_all([made], platform))[0], 201)
+        return JSONResponse(await _shown(made, platform), 201)
     made = await provision(
         app,
         plan,
@@ -154,7 +160,7 @@ async def create(request: Request, app: AppDep, caller: CallerDep, platform: Pla
         suppliers=platform.suppliers,
         **releasing(platform),
     )
-    return JSONResponse((await _shown_all([made], platform))[0], 201)
+    return JSONResponse(await _shown(made, platform), 201)
 
 
 async def _follower(
@@ -201,7 +207,7 @@ async def update(addon: str, request: Request, app: AppDep, caller: CallerDep, p
         add_on = await change_plan(add_on, plan, by=caller.account, suppliers=platform.suppliers, **releasing(platform))
     if name := text(body, "name", most=255):
         add_on = await rename_add_on(add_on, name, **releasing(platform))
-    return JSONResponse((await _shown_all([add_on], platform))[0])
+    return JSONResponse(await _shown(add_on, platform))
 
 
 @router.delete("/apps/{app}/addons/{addon}")
@@ -211,7 +217,7 @@ async def delete(addon: str, request: Request, app: AppDep, caller: CallerDep, p
     add_on = await _of_app(addon, app, platform)
     if add_on.app_id != app.id:
         raise Conflict(f"{add_on.name} belongs to another app; detach it with `senryu addons:detach`, or destroy it there.", app=app.name)
-    answer = (await _shown_all([add_on], platform))[0]
+    answer = await _shown(add_on, platform)
     gone = await deprovision(app, add_on, by=caller.account, suppliers=platform.suppliers, force=force, **releasing(platform))
     if platform.following is not None and add_on.follows is not None:
         with suppress(Unavailable):  # it goes with the next round

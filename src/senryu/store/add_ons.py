@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from ..core.add_on import AddOn, AddOnState, Attachment, all_variables
 from ..core.database import DEFAULT, credential_in
 from .add_on_tables import add_on_attachments, add_ons
+from .apps import lock_apps
 from .credentials import list_credentials
 from .database import Transaction
 from .rows import columns, noun
@@ -55,10 +56,25 @@ async def find_add_on(tx: Transaction, key: UUID | str, *, vault: Vault) -> AddO
     return _add_on(row, vault) if row else None
 
 
-async def lock_add_on(tx: Transaction, id: UUID, *, vault: Vault) -> AddOn | None:
-    """The add-on, with every other change of it waiting until this transaction ends. Before any of its apps is locked."""
-    row = (await tx.execute(select(add_ons).where(add_ons.c.id == id).with_for_update())).mappings().first()
-    return _add_on(row, vault) if row else None
+async def lock_add_on(tx: Transaction, id: UUID, *, app_id: UUID | None = None, vault: Vault) -> AddOn | None:
+    """The add-on, locked as `lock_add_ons` does."""
+    return (await lock_add_ons(tx, id, app_id=app_id, vault=vault)).get(id)
+
+
+async def lock_add_ons(
+    tx: Transaction, *ids: UUID, of_app: UUID | None = None, app_id: UUID | None = None, vault: Vault
+) -> dict[UUID, AddOn]:
+    """Add-ons, or all of an app, and what follows them, with every other change of them and of all apps that have them waiting until
+    this transaction ends; of an app that is to have one, too (`app_id`). Before anything else is written: this is the one order
+    (decisions/0106).
+    """
+    wanted = select(add_ons.c.id).where(add_ons.c.app_id == of_app) if of_app else ids
+    query = select(add_ons).where(or_(add_ons.c.id.in_(wanted), add_ons.c.follows.in_(wanted)))
+    rows = (await tx.execute(query.order_by(add_ons.c.follows.is_not(None), add_ons.c.id).with_for_update())).mappings()
+    found = {row["id"]: _add_on(row, vault) for row in rows}
+    users = (await tx.execute(select(add_on_attachments.c.app_id).where(add_on_attachments.c.add_on_id.in_(list(found))))).scalars()
+    await lock_apps(tx, {*users, *(each.app_id for each in found.values()), *([app_id] if app_id else [])})
+    return found
 
 
 async def list_add_ons(tx: Transaction, app_id: UUID | None = None, *, vault: Vault, state: AddOnState | None = None) -> list[AddOn]:
