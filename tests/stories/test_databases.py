@@ -54,7 +54,7 @@ async def test_a_database_tells_what_pg_info_prints(house: House, databases: Scr
     rows = {row["name"]: row["values"] for row in answer["info"]}
     assert rows["Plan"] == ["Essential 0"] and rows["Status"] == ["Available"] and rows["Connections"] == ["1/20"]
     assert rows["Data Size"] == ["512 MB / 1 GB (50.00%)"] and rows["PG Version"] == ["15.9"]
-    assert (rows["Fork/Follow"], rows["Rollback"]) == (["Unsupported"], ["Unsupported"])
+    assert (rows["Fork/Follow"], rows["Rollback"], "Credentials" in rows) == (["Unsupported"], ["Unsupported"], False)
     assert answer["resource_url"] == (await _config(house, "told"))["DATABASE_URL"]
     assert (await house.client.get(f"/client/v11/databases/{made['name']}/wait_status")).json()["waiting?"] is False
 
@@ -110,6 +110,8 @@ async def test_a_credential_is_made_attached_rotated_and_destroyed(house: House,
     created = await house.client.post(path, json={"name": "analyst"})
     assert created.status_code == 201 and "password" not in created.text
     assert [each["name"] for each in (await house.client.get(path)).json()] == ["default", "analyst"]
+    told = (await house.client.get(f"/client/v11/databases/{made['id']}")).json()["info"]
+    assert [row["values"] for row in told if row["name"] == "Credentials"] == [["2"]]
     shown = (await house.client.get(f"{path}/analyst")).json()
     [login] = shown["credentials"]
     assert login == {"user": "u-analyst", "password": databases.passwords[UUID(made["id"]), "analyst"], "state": "active", "connections": 0}

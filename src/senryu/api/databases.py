@@ -17,13 +17,14 @@ from starlette.responses import JSONResponse
 from ..actions.access import app_for
 from ..core.account import Account
 from ..core.add_on import AddOn, AddOnState, Plan
-from ..core.database import SERVICE_NAME, Databases, Look, checked_extensions, pretty, status_of
+from ..core.database import DEFAULT, SERVICE_NAME, Databases, Look, checked_extensions, pretty, status_of
 from ..core.errors import Conflict, Forbidden, NotFound
 from ..core.follower import behind_text, check_is_own
 from ..core.permission import Permission
 from ..core.transfer import Transfer, TransferKind
 from ..platform import Platform
 from ..store.add_ons import find_add_on, list_attachments, list_followers
+from ..store.credentials import list_credentials
 from ..store.database import Transaction
 from ..store.transfers import list_transfers
 from .auth import CallerDep, PlatformDep
@@ -83,8 +84,8 @@ async def _check_may(tx: Transaction, add_on: AddOn, account: Account, platform:
         raise NotFound(f"Couldn't find the database {add_on.name}.") from None
 
 
-def _rows(add_on: AddOn, plan: Plan, look: Look) -> list[tuple[str, str]]:
-    """What `pg:info` shows, in its order."""
+def _rows(add_on: AddOn, plan: Plan, look: Look, credentials: int) -> list[tuple[str, str]]:
+    """What `pg:info` shows, in its order. Plans with the default credential only say nothing of them, as at Heroku."""
     used, most = look.usage.bytes, plan.limits["bytes"]
     return [
         ("Plan", plan.human_name),
@@ -95,7 +96,7 @@ def _rows(add_on: AddOn, plan: Plan, look: Look) -> list[tuple[str, str]]:
         ("Data Size", f"{pretty(used)} / {pretty(most)} ({used * 100 / most:.2f}%)" + (" (over the limit)" if used > most else "")),
         ("Tables", str(look.tables)),
         ("Statement Timeout", f"{plan.limits['statement_s'] // 3600} h"),
-        ("Credentials", "default only" if plan.slug.startswith("essential") else "several"),
+        *([] if plan.slug.startswith("essential") else [("Credentials", str(credentials))]),
     ]
 
 
@@ -130,7 +131,10 @@ async def info(database: str, caller: CallerDep, platform: PlatformDep) -> JSONR
     if add_on.state is not AddOnState.PROVISIONED:
         return JSONResponse({"id": "not_found"}, 404)  # without a message: clients know that it is not there yet
     look = await found.databases.look(found.of)
+    async with platform.db.reading() as tx:
+        credentials = {DEFAULT, *(each.name for each in await list_credentials(tx, add_on.id, vault=platform.vault))}
     leader, lines = await _lineage(found, platform)
+    rows = [*_rows(add_on, found.plan, look, len(credentials)), *lines]
     return JSONResponse(
         {
             "addon_id": str(add_on.id),
@@ -139,7 +143,7 @@ async def info(database: str, caller: CallerDep, platform: PlatformDep) -> JSONR
             "database_user": found.databases.role(found.of, "default"),
             "following": leader.config["URL"] if leader else None,
             "forked_from": None,
-            "info": [{"name": name, "values": [value]} for name, value in [*_rows(add_on, found.plan, look), *lines]],
+            "info": [{"name": name, "values": [value]} for name, value in rows],
             "leader": leader.name if leader else None,
             "name": add_on.name,
             "num_bytes": look.usage.bytes,
