@@ -152,7 +152,17 @@ async def test_a_router_that_the_internet_does_not_find_is_not_visited_by_dynos(
 
 async def test_one_dyno_does_not_take_all_the_connections_of_the_router() -> None:
     async with machine("0.0.0.0") as here:
-        port = str(here.rig.settings.port)
-        command = shlex.join(("python3", "-c", HOLD, PUBLIC, port, str(VISITS_PER_DYNO + 8)))
-        lines, _ = await result(here.engine, f"ulimit -n 1024; {command}")
-        assert lines == [f"held {VISITS_PER_DYNO} refused 8"]
+        assert await _held(here, PUBLIC) == [f"held {VISITS_PER_DYNO} refused 8"]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", PRIVATE])
+async def test_a_dyno_that_reaches_object_storage_does_not_take_all_the_connections_there_either(address: str) -> None:
+    async with machine(address) as here:
+        assert await _held(here, here.lot.gateway, buckets=(BUCKET,)) == [f"held {VISITS_PER_DYNO} refused 8"]
+
+
+async def _held(here: Machine, address: str, **changes: Any) -> list[str]:
+    """What a dyno holds that opens some connections more than it may."""
+    command = shlex.join(("python3", "-c", HOLD, address, str(here.rig.settings.port), str(VISITS_PER_DYNO + 8)))
+    lines, _ = await result(here.engine, f"ulimit -n 1024; {command}", **changes)
+    return lines

@@ -20,7 +20,7 @@ from .lot import Lot
 CONNECTIONS_PER_DYNO = 2048
 # PostgreSQL counts a connection before it knows whose it is, and has one number of them for all tenants.
 DATABASE_CONNECTIONS_PER_DYNO = 100
-# The router takes 8,192 from everybody, of which a tenant's few dynos are not to hold most.
+# The router takes 8,192 from everybody, of which a tenant's few dynos are not to hold most: as visitors and for object storage together.
 VISITS_PER_DYNO = 256
 
 
@@ -83,7 +83,7 @@ table inet {lot.table} {{
     type filter hook input priority filter - 5; policy accept;
     iifname != {dynos} return
     ct state established,related accept
-    ct status dnat ct original ip daddr {lot.gateway} accept
+    ct status dnat ct original ip daddr {lot.gateway} jump visiting
 {_DATABASE_RULE}    ip saddr . tcp dport @grants jump granted
 {_visitor_rule(front)}    drop
   }}
@@ -93,7 +93,7 @@ table inet {lot.table} {{
   chain granted {{
     ip daddr != {lot.gateway} return
     tcp dport {{ {_ports(DATABASE_PORTS)} }} jump counted
-    accept
+{_objects_rule(front)}    accept
   }}
   chain visiting {{
     ct state new add @visits {{ ip saddr ct count over {VISITS_PER_DYNO} }} reject with tcp reset
@@ -124,6 +124,10 @@ table inet {lot.table} {{
 def _visitor_rule(front: Front | None) -> str:
     visited = as_visited(front)
     return f"    {visited} jump visiting\n" if visited else ""
+
+
+def _objects_rule(front: Front | None) -> str:
+    return f"    tcp dport {{ {_ports(front.ports)} }} jump visiting\n" if front and front.ports else ""
 
 
 def _ports(ports: Sequence[int]) -> str:
