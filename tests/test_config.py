@@ -50,6 +50,7 @@ def test_what_follows_from_others_follows(tmp_path: Path) -> None:
         ('domain = "Two Words"', "`domain`"),
         ('domain = "x\\ny"', "`domain`"),
         ('domain = ""', "`domain`"),
+        ('lan_address = "8.8.8.8"', "`lan_address`"),
         ('default_size = "huge"', "huge"),
     ],
 )

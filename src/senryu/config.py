@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from .core.address import is_lan_address
 from .core.dyno_size import size_named
 from .core.errors import Invalid
 from .core.first_database import OFF, SERVICE
@@ -34,6 +35,7 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "rendezvous_port": ("SENRYU_RENDEZVOUS_PORT", 0, "TLS port of attached one-off dynos; 0: the TLS port plus 1000"),
     "domain": ("SENRYU_DOMAIN", "localhost", "apps answer at <app>.<domain>"),
     "listen": ("SENRYU_LISTEN", "", "address to listen on; empty: 127.0.0.1 and ::1"),
+    "lan_address": ("SENRYU_LAN_ADDRESS", "", "private IPv4 address of this machine where dynos reach apps, too; empty: public ones only"),
     "database_url": ("SENRYU_DATABASE_URL", "", "SQLAlchemy URL; empty: SQLite below the home"),
     "postgres_admin_url": ("SENRYU_POSTGRES_ADMIN_URL", "", "server for PostgreSQL add-ons, with an administrator; empty: one of our own"),
     "objects_url": ("SENRYU_OBJECTS_URL", "", "address of object storage as apps and visitors use it; empty: http://objects.<domain>"),
@@ -64,6 +66,7 @@ class Settings:
     rendezvous_port: int
     domain: str
     listen: str
+    lan_address: str
     database_url: str
     postgres_admin_url: str
     objects_url: str
@@ -168,6 +171,8 @@ def settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.envir
     values["default_size"] = size_named(values["default_size"]).name
     if not _DOMAIN.match(values["domain"]):
         raise Invalid(f"The setting `domain` is `{values['domain']}`; use a host name in lower case, such as apps.example.com.")
+    if values["lan_address"] and not is_lan_address(values["lan_address"]):
+        raise Invalid(f"The setting `lan_address` is `{values['lan_address']}`; use a private IPv4 address, such as 192.168.1.10.")
     directory = values["acme_directory"]
     if directory not in ("", "off") and not directory.startswith("https://"):
         raise Invalid(f"The setting `acme_directory` is `{directory}`; use an https:// address, or off.")

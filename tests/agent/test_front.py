@@ -44,16 +44,35 @@ def test_connections_to_the_gateway_are_led_to_where_the_router_listens(address:
 )
 def test_dynos_visit_the_router_where_the_internet_finds_it_and_nowhere_else(address: str, where: str | None) -> None:
     text = firewall.script(Lot(3), [], Front("objects.localhost", (80, 443), address))
-    rules = [line.strip() for line in text.splitlines() if line.endswith("jump visiting")]
+    rules = [line.strip() for line in text.splitlines() if "fib daddr type local" in line]
     ours = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16, 224.0.0.0/3"
     wanted = f"{where}fib daddr type local ip daddr != {{ {ours} }} tcp dport {{ 80, 443 }} jump visiting"
     assert rules == ([] if where is None else [wanted])
     assert "nonsense" not in text
 
 
+@pytest.mark.parametrize(
+    ("address", "lan_address", "is_open"),
+    [
+        ("0.0.0.0", "192.168.1.5", True),
+        ("192.168.1.5", "192.168.1.5", True),
+        ("::", "100.100.3.4", True),
+        ("192.168.1.6", "192.168.1.5", False),
+        ("", "192.168.1.5", False),
+        ("0.0.0.0", "10.64.0.1", False),
+        ("0.0.0.0", "127.0.0.1", False),
+        ("0.0.0.0", "192.168.1.5; accept", False),
+    ],
+)
+def test_dynos_visit_the_router_at_the_private_address_that_the_operator_names(address: str, lan_address: str, is_open: bool) -> None:
+    text = firewall.script(Lot(3), [], Front("objects.localhost", (80, 443), address, lan_address))
+    rule = f"    ip daddr {lan_address} fib daddr type local tcp dport {{ 80, 443 }} jump visiting\n"
+    assert (rule in text, lan_address in text) == (is_open, is_open)
+
+
 def test_visits_count_for_each_dyno_alone_and_with_its_other_connections() -> None:
-    assert "jump visiting" not in firewall.script(Lot(3), [])
-    assert "jump visiting" not in firewall.script(Lot(3), [], Front("objects.localhost", (), "0.0.0.0"))
+    assert "fib daddr type local" not in firewall.script(Lot(3), [])
+    assert "fib daddr type local" not in firewall.script(Lot(3), [], Front("objects.localhost", (), "0.0.0.0"))
     text = firewall.script(Lot(3), [], Front("objects.localhost", (80, 443), "0.0.0.0"))
     chain = text.partition("chain visiting {")[2].partition("}\n  chain")[0]
     assert "ct state new add @visits { ip saddr ct count over 256 } reject with tcp reset" in chain

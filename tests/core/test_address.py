@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from senryu.core.address import checked_address, is_public
+from senryu.core.address import checked_address, is_lan_address, is_public
 from senryu.core.errors import Invalid
 
 PRIVATE = """
@@ -23,6 +23,13 @@ def test_an_address_that_leads_inside_is_not_public(address: str) -> None:
 @pytest.mark.parametrize("address", ["8.8.8.8", "100.63.255.255", "172.32.0.1", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
+
+
+def test_a_lan_address_is_private_and_not_of_the_dynos_network() -> None:
+    inside = ("192.168.1.10", "10.0.0.5", "172.31.255.1", "100.100.3.4", "10.63.255.255", "10.96.0.1")
+    assert [address for address in inside if not is_lan_address(address)] == []
+    others = ("10.64.0.1", "10.95.255.255", "127.0.0.1", "169.254.1.1", "8.8.8.8", "fd00::1", "lan")
+    assert [address for address in others if is_lan_address(address)] == []
 
 
 def test_one_private_address_among_public_ones_spoils_them_all() -> None:

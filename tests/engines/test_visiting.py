@@ -83,15 +83,16 @@ class Machine:
 
 
 @contextlib.asynccontextmanager
-async def machine(address: str, *, listen: str = "0.0.0.0") -> AsyncIterator[Machine]:
-    """Its router is at `listen`; the agent is told that it is at `address`."""
+async def machine(address: str, *, listen: str = "0.0.0.0", lan_address: str = "") -> AsyncIterator[Machine]:
+    """Its router is at `listen`; the agent is told that it is at `address`, and on a LAN at `lan_address`."""
     with machine_elsewhere() as near:
         for other in (PUBLIC, PRIVATE, CARRIER):
             ip("-n", near, "address", "add", f"{other}/32", "dev", "eth0")
         with inside(near):
-            async with running_haproxy(listen=(listen,), header_timeout_s=30.0) as (rig, router):
+            async with running_haproxy(listen=(listen,), header_timeout_s=30.0, lan_address=lan_address) as (rig, router):
                 ports = ("--router-port", str(rig.settings.port), "--router-port", str(rig.settings.tls_port))
-                agent = ElsewhereAgent(near, *ports, "--router-address", address, "--objects-host", "objects.localhost")
+                lan = ("--router-lan-address", lan_address) if lan_address else ()
+                agent = ElsewhereAgent(near, *ports, "--router-address", address, "--objects-host", "objects.localhost", *lan)
                 try:
                     agent.start()
                     async with ContainerEngine(agent.home) as engine:
@@ -148,6 +149,20 @@ async def test_a_router_that_the_internet_does_not_find_is_not_visited_by_dynos(
     async with machine(address) as here:
         places = [f"{found}:{here.rig.settings.port}" for found in (PUBLIC, NEAR, PRIVATE, here.lot.gateway)]
         assert await here.visits(*places) == dict.fromkeys(places, "closed")
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", PRIVATE])
+async def test_dynos_visit_at_the_private_address_that_the_operator_names_and_at_no_other(address: str) -> None:
+    async with machine(address, listen=address, lan_address=PRIVATE) as here:
+        port, tls = here.rig.settings.port, here.rig.settings.tls_port
+        other = await asyncio.start_server(lambda _reader, writer: writer.close(), "0.0.0.0", 0)
+        closed = [f"{found}:{port}" for found in (CARRIER, here.lot.gateway, "127.0.0.1")]
+        closed.append(f"{PRIVATE}:{other.sockets[0].getsockname()[1]}")
+        async with other:
+            got = await here.visits(f"{PRIVATE}:{port}", f"{PRIVATE}:{tls}:tls", *closed)
+        assert await _held(here, PRIVATE) == [f"held {VISITS_PER_DYNO} refused 8"]
+    seen_as = f"200 from 8.8.8.8, {PRIVATE}"
+    assert got == {f"{PRIVATE}:{port}": seen_as, f"{PRIVATE}:{tls}:tls": seen_as, **dict.fromkeys(closed, "closed")}
 
 
 async def test_one_dyno_does_not_take_all_the_connections_of_the_router() -> None:

@@ -27,7 +27,8 @@ def chosen(tmp_path: Path) -> Settings:
 
 
 def test_flags_lead_to_the_same_settings_without_an_environment(tmp_path: Path) -> None:
-    first = settings({"home": tmp_path, "port": 81, "domain": "example.com", "slots": 7, "listen": "10.0.0.1"}, {})
+    where = {"domain": "example.com", "listen": "10.0.0.1", "lan_address": "10.0.0.1"}
+    first = settings({"home": tmp_path, "port": 81, "slots": 7, **where}, {})
     given = flags(first)
     parsed = {given[i].removeprefix("--").replace("-", "_"): given[i + 1] for i in range(0, len(given), 2)}
     assert settings(parsed, {}) == first

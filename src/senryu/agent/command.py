@@ -39,7 +39,7 @@ def run(argv: Sequence[str] | None) -> int:
         if arguments.cleanup:
             cleanup.clean(place, arguments.user)
             return 0
-        front = Front(arguments.objects_host, tuple(arguments.router_port), arguments.router_address)
+        front = Front(arguments.objects_host, tuple(arguments.router_port), arguments.router_address, arguments.router_lan_address)
         database = given_database.database_in(arguments.database)
         _run_agent(place, arguments.user, front, database)
     except PlatformError as error:
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--objects-host", default="", help="host name of object storage; without one there is none")
     parser.add_argument("--router-port", action="append", type=int, default=[], help="a port of the router; may be given again")
     parser.add_argument("--router-address", default="", help="the address it listens on; none: the loopback")
+    parser.add_argument("--router-lan-address", default="", help="a private address where dynos may visit it, too")
     parser.add_argument("--database", default="", metavar="HOST:PORT", help="a PostgreSQL server of yours, which dynos are to reach")
     parser.add_argument("--cleanup", action="store_true", help="end all dynos of this home and remove all that was made outside it")
     return parser

@@ -122,8 +122,7 @@ table inet {lot.table} {{
 
 
 def _visitor_rule(front: Front | None) -> str:
-    visited = as_visited(front)
-    return f"    {visited} jump visiting\n" if visited else ""
+    return "".join(f"    {visited} jump visiting\n" for visited in as_visited(front))
 
 
 def _objects_rule(front: Front | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
-from senryu.core.address import NOT_THE_INTERNET
+from senryu.core.address import NOT_THE_INTERNET, is_lan_address
 
 from .lot import Lot
 
@@ -16,11 +16,15 @@ _LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """Where the router listens on this machine (`address`, empty: on the loopback), and the host name of object storage."""
+    """Where the router listens on this machine (`address`, empty: on the loopback), and the host name of object storage.
+
+    `lan_address` is a private address of this machine that apps' names lead to, where dynos may visit the router, too.
+    """
 
     objects_host: str
     ports: tuple[int, ...]
     address: str = ""
+    lan_address: str = ""
 
     @property
     def target(self) -> str:
@@ -30,20 +34,21 @@ class Front:
         return self.address or _LOOPBACK
 
 
-def as_visited(front: Front | None) -> str:
-    """What nft calls a connection to the router at an address of this machine that the Internet may know. Pure.
+def as_visited(front: Front | None) -> list[str]:
+    """What nft calls connections to the router at an address of this machine that the Internet may know, and at `lan_address`. Pure.
 
-    Empty when the router is at none: it listens on the loopback, in a private network, or by IPv6, which dynos have not.
+    None when the router is at none of these: it listens on the loopback, at another private address, or by IPv6, which dynos have not.
     """
     if front is None or not front.ports:
-        return ""
-    where = ""
-    if front.address not in _ANY:
-        if not _is_in_the_internet(front.address):
-            return ""
-        where = f"ip daddr {front.address} "
+        return []
     private, ports = ", ".join(NOT_THE_INTERNET), ", ".join(str(port) for port in front.ports)
-    return f"{where}fib daddr type local ip daddr != {{ {private} }} tcp dport {{ {ports} }}"
+    is_anywhere, found = front.address in _ANY, []
+    if is_anywhere or _is_in_the_internet(front.address):
+        where = "" if is_anywhere else f"ip daddr {front.address} "
+        found.append(f"{where}fib daddr type local ip daddr != {{ {private} }} tcp dport {{ {ports} }}")
+    if is_lan_address(front.lan_address) and (is_anywhere or front.address == front.lan_address):
+        found.append(f"ip daddr {front.lan_address} fib daddr type local tcp dport {{ {ports} }}")
+    return found
 
 
 def _is_in_the_internet(address: str) -> bool:

@@ -8,7 +8,7 @@ Source: https://www.iana.org/assignments/iana-ipv4-special-registry, /iana-ipv6-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, Protocol
 
 from .errors import Invalid
@@ -24,6 +24,8 @@ NOT_THE_INTERNET: Final = (
     "192.168.0.0/16",
     "224.0.0.0/3",
 )
+_LAN: Final = tuple(IPv4Network(network) for network in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
+_DYNOS: Final = IPv4Network("10.64.0.0/11")
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _EXCHANGES: Final = (IPv6Network("::/96"), IPv6Network("2001::/32"), IPv6Network("fec0::/10"))  # IPv4-compatible, Teredo, site-local
 _LOW_PORTS: Final = frozenset({80, 443, 514, 601})
@@ -35,6 +37,15 @@ class Resolver(Protocol):
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """All addresses of a host, most wanted first; an address gives itself. Raises: Invalid when there is none."""
+
+
+def is_lan_address(address: str) -> bool:
+    """Whether it is an IPv4 address that a machine has in a private network, and not one of the dynos' own network."""
+    try:
+        found = IPv4Address(address)
+    except ValueError:
+        return False
+    return found not in _DYNOS and any(found in network for network in _LAN)
 
 
 def is_public(address: str) -> bool:

@@ -23,6 +23,7 @@ def router_settings(settings: Settings) -> RouterSettings:
         slots=settings.slots,
         objects_host=settings.objects_host,
         listen=(settings.listen,) if settings.listen else LOOPBACK,
+        lan_address=settings.lan_address,
     )
 
 

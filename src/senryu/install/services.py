@@ -67,11 +67,12 @@ def services(settings: Settings) -> tuple[Service, ...]:
     haproxy = ("/usr/sbin/haproxy", "-W", "-db", "-S", f"{home}/run/haproxy-master.sock,mode,660", "-f", f"{home}/router/haproxy.cfg")
     front = ("--objects-host", settings.objects_host, "--router-port", str(settings.port), "--router-port", str(settings.tls_port))
     address = ("--router-address", settings.listen) if settings.listen else ()
+    lan = ("--router-lan-address", settings.lan_address) if settings.lan_address else ()
     return (
         Service(
             "agent",
             "Senryu agent: starts and stops dynos (root)",
-            (program("senryu-agent"), "--home", str(home), "--user", USER, *front, *address, *_database(settings)),
+            (program("senryu-agent"), "--home", str(home), "--user", USER, *front, *address, *lan, *_database(settings)),
             "root",
             keeps_children=True,
         ),

@@ -51,7 +51,7 @@ def frontend(settings: RouterSettings) -> str:
         "  option idle-close-on-response\n"  # a replaced process waits for a connection's next request: it may be on its way
         "  log stdout len 65535 format raw local0 info\n"
         f"  log-format '{LOG_FORMAT}'\n"
-        f"{_VISITOR}{objects.BY_GATEWAY}{_plain(settings)}{_SAFE_HOST}{objects.rules(settings)}{_others(settings)}"
+        f"{_visitor(settings)}{objects.BY_GATEWAY}{_plain(settings)}{_SAFE_HOST}{objects.rules(settings)}{_others(settings)}"
         '  http-response add-header Via "1.1 senryu"\n'
         "  use_backend %[var(txn.slot)] if is_plain\n"
         "  use_backend platform if for_platform\n"
@@ -66,13 +66,21 @@ def _places(listen: Sequence[str]) -> list[tuple[str, str]]:
     return [*places, ("0.0.0.0", "")] if "::" in listen and "0.0.0.0" not in listen else places
 
 
-# A dyno (agent/lot.py) that comes by a public address of this machine is seen as the Internet sees it: as that address. Its own is private,
-# and apps take what a private address says of others in X-Forwarded-For for a proxy's word (Rails' RemoteIp, Rack, proxy-addr).
-# As text: an address would be written out anew for each header and log line.
-_VISITOR = (
-    "  tcp-request session set-var-fmt(sess.visitor) %[src]\n"
-    f"  tcp-request session set-var-fmt(sess.visitor) %[dst] if {{ src 10.64.0.0/11 }} !{{ dst {' '.join(NOT_THE_INTERNET)} }}\n"
-)
+def _visitor(settings: RouterSettings) -> str:
+    """Who the visitor is. A dyno (agent/lot.py) that comes by a public address of this machine, or `lan_address`, is that address.
+
+    Its own is private, and apps take what a private address says of others in X-Forwarded-For for a proxy's word (Rails' RemoteIp, Rack,
+    proxy-addr); another one with each start, it would have guesses at passwords counted anew. As text: an
+    address would be written out anew for each header and log line.
+    """
+    dyno = "  tcp-request session set-var-fmt(sess.visitor) %[dst] if { src 10.64.0.0/11 }"
+    return (
+        "  tcp-request session set-var-fmt(sess.visitor) %[src]\n"
+        f"{dyno} !{{ dst {' '.join(NOT_THE_INTERNET)} }}\n"
+        + (f"{dyno} {{ dst {settings.lan_address} }}\n" if settings.lan_address else "")
+    )
+
+
 
 # What every backend adds. The frontend has deleted what came under these names.
 ADDED_HEADERS = """  http-request add-header X-Request-Id %[var(txn.id)]

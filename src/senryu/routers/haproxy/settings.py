@@ -18,11 +18,11 @@ _UNIX_SOCKET_PATH_MAX = 107
 class RouterSettings:
     """One router's settings; times are seconds.
 
-    `home` is the platform's home; `listen` are IP addresses both ports are bound on; `slots` is how many apps fit before the
-    configuration must grow; `source_connections` is how many of all `max_connections` one address may hold; `dyno_requests` is how
-    many requests one dyno works on at once, the others queue; `app_connections` is how many requests of one app may be under way,
-    `held_requests` how many of them before it has a dyno (H22 above); `forced_close_s` is how long a router that is replaced lets its
-    connections go on (H24 then).
+    `home` is the platform's home; `listen` are IP addresses both ports are bound on, `lan_address` is a private one where dynos visit
+    apps; `slots` is how many apps fit before the configuration must grow; `source_connections` is how many of all `max_connections`
+    one address may hold; `dyno_requests` is how many requests one dyno works on at once, the others queue; `app_connections` is how
+    many requests of one app may be under way, `held_requests` how many of them before it has a dyno (H22 above); `forced_close_s` is
+    how long a router that is replaced lets its connections go on (H24 then).
     Raises Invalid for a home whose path HAProxy or the kernel could not take.
     """
 
@@ -45,6 +45,7 @@ class RouterSettings:
     platform_wait_s: float = limits.PLATFORM_RESTART_S
     forced_close_s: float = limits.PLATFORM_RESPONSE_TIMEOUT_S
     objects_host: str = ""
+    lan_address: str = ""
 
     def __post_init__(self) -> None:
         longest = len(str(self.socket)) + len(".12345678.tmp")  # HAProxy binds under a longer name first
