@@ -118,7 +118,8 @@ def test_a_second_run_changes_nothing_and_says_everything(clone: Clone) -> None:
     assert "-----> Debian packages: all there" in steps
     assert "-----> Platform: running" in steps
     assert not [step for step in steps if "Installing" in step or "Deploying" in step or "Starting" in step]
-    for text in (f"http://{clone.app()}.localhost:{clone.port}/", f"http://localhost:{clone.port}", "senryu login", "./quickstart --stop"):
+    first = f"export SENRYU_URL=http://localhost:{clone.port} SENRYU_HOME={clone.home} "
+    for text in (f"http://{clone.app()}.localhost:{clone.port}/", "senryu login", "./quickstart --stop", first):
         assert text in said
 
 
