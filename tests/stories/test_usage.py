@@ -10,17 +10,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 import partner_server
 from house import House, eventually
 from senryu.actions.meter import keep_prices_once
 from senryu.core.dyno import DynoOrder
 from senryu.core.partner import Manifest
-from senryu.core.usage import bounds, month_of
+from senryu.core.usage import Usage, bounds, month_of
 from senryu.engines.memory import Running
 from senryu.platform import Partners
 from senryu.providers.postgres import SERVICE
-from senryu.store.usage import beat, fold_usage, list_uses
+from senryu.store.rows import noun
+from senryu.store.usage import beat, fold_usage
+from senryu.store.usage_tables import usage
 from stand_ins import ScriptedSupplier
 
 from .mortal import Killed, Mortal
@@ -225,7 +228,7 @@ async def test_whenever_the_platform_dies_each_run_of_a_dyno_is_metered_once_as_
 
     async def is_metered() -> bool:
         async with house.db.reading() as tx:
-            uses = await list_uses(tx, house.owner.account.id, month_of(house.clock.now()))
+            uses = [noun(Usage, row) for row in (await tx.execute(select(usage))).mappings()]
         metered = sorted((use.id, use.started_at, use.ended_at) for use in uses if use.app_id == UUID(app["id"]) and use.ended_at)
         ended = sorted((id, run.started_at, run.ended_at) for id, run in ever.items() if run.ended_at)
         going = {use.id for use in uses if use.ended_at is None}

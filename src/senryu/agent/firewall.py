@@ -59,8 +59,16 @@ _SETS = """\
     flags dynamic
   }
 """
-
-
+_COUNTING = f"""\
+  chain counted {{
+    ct state new add @database_connections {{ ip saddr ct count over {DATABASE_CONNECTIONS_PER_DYNO} }} reject with tcp reset
+  }}
+  chain visiting {{
+    ct state new add @visits {{ ip saddr ct count over {VISITS_PER_DYNO} }} reject with tcp reset
+    ct state new add @connections {{ ip saddr ct count over {CONNECTIONS_PER_DYNO} }} drop
+    accept
+  }}
+"""
 _DATABASE_RULE = "    ip daddr . tcp dport @databases ip saddr . tcp dport @grants accept\n"
 
 
@@ -87,18 +95,10 @@ table inet {lot.table} {{
 {_DATABASE_RULE}    ip saddr . tcp dport @grants jump granted
 {_visitor_rule(front)}    drop
   }}
-  chain counted {{
-    ct state new add @database_connections {{ ip saddr ct count over {DATABASE_CONNECTIONS_PER_DYNO} }} reject with tcp reset
-  }}
-  chain granted {{
+{_COUNTING}  chain granted {{
     ip daddr != {lot.gateway} return
     tcp dport {{ {_ports(DATABASE_PORTS)} }} jump counted
 {_objects_rule(front)}    accept
-  }}
-  chain visiting {{
-    ct state new add @visits {{ ip saddr ct count over {VISITS_PER_DYNO} }} reject with tcp reset
-    ct state new add @connections {{ ip saddr ct count over {CONNECTIONS_PER_DYNO} }} drop
-    accept
   }}
   chain through_host {{
     type filter hook forward priority filter - 5; policy accept;

@@ -40,7 +40,6 @@ class Running:
     is_stubborn: bool = False
     has_begun: bool = False
     memory_bytes: int = 0
-    is_out_of_memory: bool = False
     is_listening: bool = False
     listens_locally: bool = False
     other_port: int = 0
@@ -80,11 +79,6 @@ class Running:
             self._tell()
             self.changed(self)
 
-    def run_out_of_memory(self) -> None:
-        """The kernel kills it."""
-        self.is_out_of_memory = True
-        self.end(_STATUS["KILL"])
-
     def tell(self, signal: str) -> None:
         """Sends it a signal."""
         self.signals.append(signal)
@@ -106,7 +100,6 @@ class Running:
             other_port=self.other_port,
             exit_status=self.exit_status,
             memory_bytes=self.memory_bytes if self.exit_status is None else 0,
-            is_out_of_memory=self.is_out_of_memory,
             started_at=self.started_at,
             ended_at=self.ended_at,
         )

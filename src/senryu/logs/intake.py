@@ -79,13 +79,6 @@ class Intake:
             await asyncio.wait({task}, timeout=timeout_s)
         return task is None or task.done()
 
-    async def stop_following(self, dyno_id: UUID) -> None:
-        """Leaves a dyno at once; what it wrote since is not taken. Idempotent."""
-        task = self._dynos.get(dyno_id)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
-
     def follow_router(self, router: Router, text: Callable[[RequestLine], str], generation: Callable[[], str] = lambda: "0") -> None:
         """Takes the router's requests as `heroku[router]` lines. Idempotent.
 

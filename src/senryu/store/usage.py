@@ -142,14 +142,6 @@ async def list_totals(tx: Transaction, month: str, now: datetime, payers: Collec
     return summed([*(noun(Total, row) for row in (await tx.execute(folded)).mappings()), *totals(uses, now, [month])])
 
 
-async def list_uses(tx: Transaction, payer_id: UUID, month: str) -> list[Usage]:
-    """The times themselves, as far as they are kept one by one."""
-    first, following = bounds(month)
-    in_month = and_(usage.c.started_at < following, or_(usage.c.ended_at.is_(None), usage.c.ended_at > first))
-    query = select(usage).where(in_month, usage.c.payer_id == payer_id).order_by(usage.c.started_at)
-    return [noun(Usage, row) for row in (await tx.execute(query)).mappings()]
-
-
 async def first_month(tx: Transaction, payer_id: UUID) -> datetime | None:
     """A moment of the first month in which anything ran for a payer."""
     oldest = select(usage.c.started_at).where(usage.c.payer_id == payer_id).order_by(usage.c.started_at).limit(1)

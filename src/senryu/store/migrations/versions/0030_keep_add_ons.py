@@ -42,9 +42,3 @@ def upgrade() -> None:
         sa.UniqueConstraint("app_id", "name", name=op.f("uq_add_on_attachments_app_id_name")),
     )
     op.create_index(op.f("ix_add_on_attachments_add_on_id"), "add_on_attachments", ["add_on_id"], unique=False)
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    op.drop_table("add_on_attachments")
-    op.drop_table("add_ons")

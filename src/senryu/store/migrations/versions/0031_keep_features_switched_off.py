@@ -16,8 +16,3 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["app_id"], ["apps.id"], name=op.f("fk_app_features_off_app_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("app_id", "name", name=op.f("pk_app_features_off")),
     )
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    op.drop_table("app_features_off")

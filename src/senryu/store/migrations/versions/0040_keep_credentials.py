@@ -25,8 +25,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_add_on_credentials")),
         sa.UniqueConstraint("add_on_id", "name", name=op.f("uq_add_on_credentials_add_on_id_name")),
     )
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    op.drop_table("add_on_credentials")

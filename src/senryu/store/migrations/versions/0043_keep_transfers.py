@@ -50,9 +50,3 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_transfer_schedules_add_on_id"), "transfer_schedules", ["add_on_id"], unique=False)
     op.create_index(op.f("ix_transfer_schedules_due_at"), "transfer_schedules", ["due_at"], unique=False)
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    op.drop_table("transfer_schedules")
-    op.drop_table("transfers")

@@ -11,9 +11,3 @@ def upgrade() -> None:
     """To this revision."""
     op.add_column("add_ons", sa.Column("follows", sa.Uuid()))
     op.create_index("ix_add_ons_follows", "add_ons", ["follows"])
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    op.drop_index("ix_add_ons_follows", "add_ons")
-    op.drop_column("add_ons", "follows")

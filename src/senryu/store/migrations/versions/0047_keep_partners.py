@@ -21,10 +21,3 @@ def upgrade() -> None:
         sa.Column("updated_at", tables.Moment(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_partners")),
     )
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    op.drop_table("partners")
-    with op.batch_alter_table("add_ons") as batch:
-        batch.drop_column("provider_id")

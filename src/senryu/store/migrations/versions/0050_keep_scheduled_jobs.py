@@ -32,8 +32,3 @@ def upgrade() -> None:
     )
     for column in ("add_on_id", "app_id", "due_at"):
         op.create_index(op.f(f"ix_scheduled_jobs_{column}"), "scheduled_jobs", [column], unique=False)
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    op.drop_table("scheduled_jobs")

@@ -54,10 +54,3 @@ def upgrade() -> None:
             "payer_id", "month", "app_id", "kind", "name", "size", "price_cents", "is_pooled", name=op.f("pk_usage_totals")
         ),
     )
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    for table in ("usage_totals", "usage", "sleeping_apps"):
-        op.drop_table(table)
-    op.drop_column("accounts", "is_verified")

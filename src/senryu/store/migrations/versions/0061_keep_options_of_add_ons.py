@@ -10,9 +10,3 @@ down_revision = "0045"
 def upgrade() -> None:
     """To this revision."""
     op.add_column("add_ons", sa.Column("sealed_options", sa.LargeBinary(), nullable=True))
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    with op.batch_alter_table("add_ons") as batch:
-        batch.drop_column("sealed_options")

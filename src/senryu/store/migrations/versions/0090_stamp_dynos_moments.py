@@ -10,8 +10,3 @@ down_revision = "0050"
 def upgrade() -> None:
     """To this revision."""
     op.add_column("dynos", sa.Column("clock", sa.String(length=80)))
-
-
-def downgrade() -> None:
-    """Back to the one before."""
-    op.drop_column("dynos", "clock")
