@@ -86,7 +86,8 @@ def _create(typed: Typed) -> None:
             made = _waited(lambda: api.get(path_of("addons", made["id"])))
         if made["state"] == "provisioning":
             return say(f"{made['name']} is being made; the app restarts with it then. `senryu addons:wait {made['name']}` waits for it.")
-        say(f"Created {made['name']} as {', '.join(made['config_vars']) or made['state']} ({price(made['plan'])})")
+        names = f" as {', '.join(made['config_vars'])}" if made["config_vars"] else ""
+        say(f"Created {made['name']}{names} ({price(made['plan'])})")
     return None
 
 
