@@ -17,10 +17,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import func, select
 from starlette.applications import Starlette
 
 from contract import hold_answer
+from held_database import HeldDatabase
 from senryu.actions.authenticate import authorize
 from senryu.actions.browser_login import BrowserLogins
 from senryu.actions.keep_certificates import CertificateLoop
@@ -34,7 +34,6 @@ from senryu.api.rendezvous import Rendezvous
 from senryu.blobs.memory import MemoryBlobStore
 from senryu.config import settings
 from senryu.core.account import Account
-from senryu.core.add_on import all_variables
 from senryu.core.attempts import Attempts
 from senryu.core.dyno import Dyno
 from senryu.core.formation import quantities
@@ -49,13 +48,11 @@ from senryu.logs.streams import FileStreams
 from senryu.platform import Platform
 from senryu.routers.memory import MemoryRouter
 from senryu.store.accounts import create_account
-from senryu.store.add_ons import list_attachments
 from senryu.store.apps import find_app
-from senryu.store.database import Database, Transaction
+from senryu.store.database import Database
 from senryu.store.dynos import list_dynos
 from senryu.store.formation import list_formation
 from senryu.store.releases import current_release, list_releases
-from senryu.store.tables import apps, releases
 from senryu.store.vault import Vault
 from stand_ins import HouseResolver, IdleDrains, ScriptedAuthority, ScriptedBuilder
 
@@ -140,36 +137,6 @@ class WatchedRouter(MemoryRouter):
     async def route_of(self, name: str) -> Route | None:
         """What it routes now for an app."""
         return next((route for route in await self.routes() if route.app_name == name), None)
-
-
-class HeldDatabase(Database):
-    """Holds every transaction of every story to decisions/0066: what apps have from add-ons changes with a release of them, or not."""
-
-    def __init__(self, url: str, vault: Vault) -> None:
-        super().__init__(url)
-        self._vault = vault
-        self.broken: list[str] = []
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with super().transaction() as tx:
-            before = await _environments(tx, self._vault)
-            yield tx
-            after = await _environments(tx, self._vault)
-            changed = [id for id in before.keys() & after.keys() if before[id][0] != after[id][0] and before[id][1] == after[id][1]]
-            self.broken += [
-                f"{id} has {sorted(after[id][0])} from add-ons without a release, and had {sorted(before[id][0])}" for id in changed
-            ]
-
-
-async def _environments(tx: Transaction, vault: Vault) -> dict[UUID, tuple[dict[str, str], int]]:
-    """What each app has from add-ons, and its newest release."""
-    newest = select(apps.c.id, func.max(releases.c.version)).join(releases, releases.c.app_id == apps.c.id).group_by(apps.c.id)
-    versions, before = {row[0]: row[1] for row in await tx.execute(newest)}, None
-    while versions != before:  # on PostgreSQL others commit between two statements
-        entries, before = await list_attachments(tx, vault=vault), versions
-        versions = {row[0]: row[1] for row in await tx.execute(newest)}
-    return {id: (all_variables([entry for entry in entries if entry[0].app_id == id]), version) for id, version in versions.items()}
 
 
 @dataclass(frozen=True)
