@@ -10,7 +10,6 @@ import pytest
 
 from senryu.core import limits
 from senryu.core.dyno import Dyno, DynoKind, DynoState, ObservedDyno
-from senryu.core.errors import Invalid
 from senryu.core.formation import (
     Become,
     Drain,
@@ -26,7 +25,6 @@ from senryu.core.formation import (
     backoff_s,
     lives_for_s,
     next_look_s,
-    next_quantity,
     quantities,
     steps,
 )
@@ -396,20 +394,7 @@ def test_a_newer_release_takes_over_from_one_that_is_still_booting(world: World)
     assert world.up() == ["web.1 v5"]
 
 
-@pytest.mark.parametrize(("now", "wanted", "after"), [(1, "2", 2), (1, "+1", 2), (3, "-2", 1), (1, "-5", 0), (0, 7, 7)])
-def test_quantities_are_absolute_or_relative(now: int, wanted: str | int, after: int) -> None:
-    assert next_quantity(now, wanted) == after
-
-
-@pytest.mark.parametrize("wanted", ["", "x", "1.5", "+", "101", "--1", "1e3"])
-def test_what_is_no_quantity_is_refused(wanted: str) -> None:
-    with pytest.raises(Invalid):
-        next_quantity(0, wanted)
-
-
 def test_release_and_console_types_are_never_part_of_the_formation() -> None:
     release = replace(make_release(3), process_types={"web": "a", "release": "b", "console": "c"})
-    
-
     entries = [ProcessType(uuid4(), APP, type, 1, "Standard-1X", BEGIN, BEGIN) for type in ("web", "release", "console", "gone")]
     assert quantities(release, entries) == {"web": 1}

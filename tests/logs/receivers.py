@@ -19,6 +19,29 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 PATIENCE_S = 15.0
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class QuickClock:
+    """Time passes when somebody sleeps, and a sleep of any length takes a millisecond."""
+
+    def __init__(self) -> None:
+        self.at = AT
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return (self.at - AT).total_seconds()
+
+    def boot(self) -> str:
+        return "boot"
+
+    async def sleep(self, delay_s: float) -> None:
+        self.slept.append(delay_s)
+        self.at += timedelta(seconds=delay_s)
+        await asyncio.sleep(0.001)
 
 
 async def eventually(is_so: Callable[[], object], what: str = "") -> None:

@@ -7,7 +7,6 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -20,31 +19,7 @@ from senryu.logs.drain_outlet import Timeouts
 from senryu.logs.drains import Drains
 from senryu.logs.history import FileLogs
 
-from .receivers import Authority, HttpReceiver, Names, SyslogReceiver, authority, eventually, open_receiver
-
-AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-class QuickClock:
-    """Time passes when somebody sleeps, and a sleep of any length takes a millisecond."""
-
-    def __init__(self) -> None:
-        self.at = AT
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return (self.at - AT).total_seconds()
-
-    def boot(self) -> str:
-        return "boot"
-
-    async def sleep(self, delay_s: float) -> None:
-        self.slept.append(delay_s)
-        self.at += timedelta(seconds=delay_s)
-        await asyncio.sleep(0.001)
+from .receivers import AT, Authority, HttpReceiver, Names, QuickClock, SyslogReceiver, authority, eventually, open_receiver
 
 
 @dataclass

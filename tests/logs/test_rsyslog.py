@@ -17,8 +17,8 @@ import pytest
 from senryu.core.log_line import LogLine
 from senryu.logs.history import FileLogs
 
-from .receivers import authority, eventually
-from .test_drains import AT, Rig, lost
+from .receivers import AT, authority, eventually
+from .test_drains import Rig, lost
 
 PROGRAM = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:/sbin")
 pytestmark = [pytest.mark.system, pytest.mark.skipif(PROGRAM is None, reason="needs rsyslog (apt-get install rsyslog rsyslog-openssl)")]
