@@ -62,7 +62,12 @@ held, refused = [], 0
 for _ in range(int(sys.argv[3])):
     try: held.append(socket.create_connection((sys.argv[1], int(sys.argv[2])), 5))
     except ConnectionRefusedError: refused += 1
+    except OSError: break
 print("held", len(held), "refused", refused)
+"""
+STAY = """
+import os
+socket.create_server(("", int(os.environ["PORT"]))).accept()
 """
 
 
@@ -89,7 +94,8 @@ async def machine(address: str, *, listen: str = "0.0.0.0", lan_address: str = "
         for other in (PUBLIC, PRIVATE, CARRIER):
             ip("-n", near, "address", "add", f"{other}/32", "dev", "eth0")
         with inside(near):
-            async with running_haproxy(listen=(listen,), header_timeout_s=30.0, lan_address=lan_address) as (rig, router):
+            patient = {"header_timeout_s": 30.0, "idle_timeout_s": 30.0}
+            async with running_haproxy(listen=(listen,), lan_address=lan_address, **patient) as (rig, router):
                 ports = ("--router-port", str(rig.settings.port), "--router-port", str(rig.settings.tls_port))
                 lan = ("--router-lan-address", lan_address) if lan_address else ()
                 agent = ElsewhereAgent(near, *ports, "--router-address", address, "--objects-host", "objects.localhost", *lan)
@@ -174,6 +180,19 @@ async def test_one_dyno_does_not_take_all_the_connections_of_the_router() -> Non
 async def test_a_dyno_that_reaches_object_storage_does_not_take_all_the_connections_there_either(address: str) -> None:
     async with machine(address) as here:
         assert await _held(here, here.lot.gateway, buckets=(BUCKET,)) == [f"held {VISITS_PER_DYNO} refused 8"]
+
+
+async def test_whoever_takes_all_the_connections_to_object_storage_that_it_gets_keeps_nobody_from_websites_and_buckets() -> None:
+    async with machine("0.0.0.0") as here:
+        port = here.rig.settings.port
+        hold = shlex.join(("python3", "-c", HOLD + STAY, here.lot.gateway, str(port), "2200"))
+        taking = [order(f"ulimit -n 4096; exec {hold}", buckets=(BUCKET,)) for _ in range(5)]
+        await asyncio.gather(*(here.engine.start(each) for each in taking))
+        for each in taking:
+            await seen(here.engine, each.id, lambda dyno: dyno.is_listening)
+        assert (await here.rig.get(HOST)).text == "from 127.0.0.1"
+        got = await here.visits(f"{here.lot.gateway}:{port}", buckets=(BUCKET,))
+    assert got == {f"{here.lot.gateway}:{port}": "403 Dynos reach object storage here, and nothing else."}
 
 
 async def _held(here: Machine, address: str, **changes: Any) -> list[str]:
