@@ -103,5 +103,5 @@ async def _reading(log: Path, folder: Path) -> AsyncGenerator[str, None]:
 
 
 def _request(name: str) -> bytes:
-    fields = [1700000000000, "", "GET", f"/{name}", "crowd.example.com", "id", "::1", "web.1:1", *[0] * 5, 200, 5, "--", "0", ""]
+    fields = [1700000000000, "", "GET", f"/{name}", "crowd.example.com", "id", "", "::1", "web.1:1", *[0] * 5, 200, 5, "--", "0", ""]
     return json.dumps([*fields, *["0"] * (_FIELDS - len(fields))]).encode() + b"\n"
