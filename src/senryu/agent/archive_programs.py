@@ -32,15 +32,13 @@ _HOST = re.compile(r"^[A-Za-z0-9.:-]{1,253}\Z")
 
 
 def _program(request: protocol.RunArchiveProgram) -> list[str]:
-    """The program and its arguments: none of them is secret, none is free text. Raises: Invalid, Unavailable."""
+    """The program and its arguments: none of them is secret, none is free text. Raises: Unavailable."""
     found = sorted(_PROGRAMS.glob("*/bin/pg_dump"), key=lambda path: int(path.parents[1].name))
     if not found:
         raise Unavailable("pg_dump is not on this machine: install Debian's package `postgresql`.")
     folder = found[-1].parent
     if request.program == "dump":
         names = () if request.extensions is None else ("plpgsql", *request.extensions)
-        if not all(_NAME.match(name) for name in names):
-            raise Invalid("That is no name of an extension.")
         chosen = [f"--extension={name}" for name in names]
         return [str(folder / "pg_dump"), "--format=custom", "--verbose", "--no-password", f"--lock-wait-timeout={_LOCK_WAIT_MS}", *chosen]
     if request.program == "entries":
@@ -51,8 +49,17 @@ def _program(request: protocol.RunArchiveProgram) -> list[str]:
     return [str(folder / "pg_restore"), "--verbose", "--no-password", "--no-owner", "--no-acl", *cleaning, *listed, into]
 
 
-def _checked(to: DatabaseAddress) -> DatabaseAddress:
-    """Raises: Invalid for what a program would read as something else than a name."""
+def check(request: protocol.RunArchiveProgram) -> None:
+    """Raises: Invalid for a database that is missing, and for what a program would read as something else than a name."""
+    if request.database is not None:
+        _check_address(request.database)
+    elif request.program != "entries":
+        raise Invalid("This needs a database.")
+    if not all(_NAME.match(name) for name in request.extensions or ()):
+        raise Invalid("That is no name of an extension.")
+
+
+def _check_address(to: DatabaseAddress) -> None:
     fits = _NAME.match(to.database) and to.user and "\0" not in to.user + to.password and 0 < to.port < 65536
     if not fits or (to.host and not _HOST.match(to.host)):
         raise Invalid("A database's address may have letters, digits, `_`, `-` and `.` only.")
@@ -61,7 +68,6 @@ def _checked(to: DatabaseAddress) -> DatabaseAddress:
             ip_address(to.address)
         except ValueError:
             raise Invalid("That is no address of a database.") from None
-    return to
 
 
 def _environment(to: DatabaseAddress | None) -> dict[str, str]:
@@ -116,9 +122,8 @@ async def run(request: protocol.RunArchiveProgram, sockets: Path, uid: int, chan
 
 
 def _start(request: protocol.RunArchiveProgram, sockets: Path, uid: int) -> tuple[subprocess.Popen[bytes], Sequence[int]]:
-    to = _checked(request.database) if request.database else None
-    if to is None and request.program != "entries":
-        raise Invalid("This needs a database.")
+    check(request)
+    to = request.database
     if to is not None and not to.host:
         _check_socket(sockets / f".s.PGSQL.{to.port}")
     command = _program(request)

@@ -28,6 +28,7 @@ from .wire import ready
 _TOOL = "/usr/bin/pgbackrest"
 _STANZA = "tenants"
 _DATABASE = re.compile(r"^d[0-9a-f]{16}\Z")
+_DAYS_MAX = 366
 _COMMAND_TIMEOUT_S = 6 * 3600.0
 _START_TIMEOUT_S = 3600.0  # replaying the log up to the moment
 _STOP_TIMEOUT_S = 30.0
@@ -63,6 +64,18 @@ def settings_text(place: postgres.Place, days: int) -> str:
     )
 
 
+def check_days(days: int) -> None:
+    """Raises: Invalid for what is no number of days to keep."""
+    if not 0 <= days <= _DAYS_MAX:
+        raise Invalid(f"A history can be kept for 0 to {_DAYS_MAX} days.")
+
+
+def check_database(name: str) -> None:
+    """Raises: Invalid for what is no database of the platform's server."""
+    if not _DATABASE.match(name):
+        raise Invalid("That is no name of a database.")
+
+
 class History:
     """The history of one server. One command at a time; a rewound server is beside it until it is forgotten."""
 
@@ -71,7 +84,8 @@ class History:
         self._alone = asyncio.Lock()
 
     async def keep(self, days: int) -> None:
-        """Archives from now on, and makes a base backup; 0 days end it and remove it all. Raises: Unavailable."""
+        """Archives from now on, and makes a base backup; 0 days end it and remove it all. Raises: Invalid, Unavailable."""
+        check_days(days)
         async with self._alone:
             if days == 0:
                 await asyncio.to_thread(self._end)
@@ -90,8 +104,7 @@ class History:
 
     async def rewind(self, id: UUID, at: datetime, database: str) -> str:
         """Starts the server of a moment; gives the directory of its socket. Raises: Invalid when there is no such moment, Unavailable."""
-        if not _DATABASE.match(database):
-            raise Invalid("That is no name of a database.")
+        check_database(database)
         await self.forget(id)
         place = self._rewound(id)
         try:

@@ -13,7 +13,7 @@ from uuid import UUID
 from senryu.core.data_server import DataServer
 from senryu.core.errors import Invalid, NotFound, PlatformError, Unavailable
 from senryu.core.limits import AGENT_TIMEOUT_S
-from senryu.core.object_store import check_bucket, check_order
+from senryu.core.object_store import check_bucket, check_order, check_quota
 
 from . import archive_programs, inside, protocol, stack_import, stores
 from .data import Data
@@ -155,6 +155,7 @@ class Server:
                 await self._data.with_objects(Objects.make_bucket, order)
             case protocol.LimitBucket(bucket=bucket, quota_bytes=quota_bytes):
                 check_bucket(bucket)
+                check_quota(quota_bytes)
                 await self._data.with_objects(Objects.limit_bucket, bucket, quota_bytes)
             case protocol.RemoveBucket(bucket=bucket):
                 check_bucket(bucket)

@@ -79,8 +79,15 @@ def check_bucket(bucket: str) -> None:
 def check_order(order: BucketOrder) -> None:
     """Raises Invalid for an order with anything in it that could mean more than itself on a command line."""
     check_bucket(order.bucket)
-    if not _KEY.match(order.access_key) or not _KEY.match(order.secret_key) or order.quota_bytes < MIB:
-        raise Invalid(f"The order for the bucket {order.bucket} is not valid; keys are letters and digits, quotas at least 1 MiB.")
+    check_quota(order.quota_bytes)
+    if not _KEY.match(order.access_key) or not _KEY.match(order.secret_key):
+        raise Invalid(f"The order for the bucket {order.bucket} is not valid; keys are letters and digits.")
+
+
+def check_quota(quota_bytes: int) -> None:
+    """Raises Invalid for what is no bound at all to the server, or less than it counts in."""
+    if quota_bytes < MIB:
+        raise Invalid("The quota of a bucket is at least 1 MiB.")
 
 
 def buckets_in(values: Iterable[str]) -> tuple[str, ...]:
