@@ -12,4 +12,4 @@ http
     request.on("error", () => {});
     request.on("end", () => response.end(`${path} ${length}\n`));
   })
-  .listen(Number(process.env.PORT), "127.0.0.1");
+  .listen(Number(process.env.PORT), process.env.DYNO ? "0.0.0.0" : "127.0.0.1");
