@@ -173,6 +173,7 @@ class Data:
                         tasks.create_task(self._look_after(kind, program.is_running, partial(self._go_on, kind)))
                 for name in self._stores.names():
                     tasks.create_task(self._look_after(name, partial(self._stores.is_running, name), partial(self._run_again, name)))
+            await asyncio.to_thread(self._stores.guard)
             await asyncio.sleep(_ROUND_S)
 
     async def _run_again(self, name: str) -> None:

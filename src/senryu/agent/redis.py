@@ -9,6 +9,7 @@ Source: redis.io documentation, "Configuration", "ACL", "TLS", "Persistence"; re
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -42,6 +43,10 @@ _OPEN_FILES = 4096  # also for a larger plan later: without capabilities it cann
 _PROCESSES_MAX = 64  # threads; a rewrite of the log is a second process
 _MEMORY_SPARE = 96 * MIB
 _CPU_SHARES = 256
+# With `appendfsync always` Redis ends at the first write that the disk does not take (aof.c), so there is none when the disk is full. What
+# expires is written all the same, and may be late: it expires again.
+_DONE = b"+OK\r\n" * 2
+_OPEN, _CLOSED = ("appendfsync", "always", "min-replicas-to-write", "0"), ("appendfsync", "everysec", "min-replicas-to-write", "1")
 # What could leave the server's own process, or undo its limits, is nobody's but the platform's.
 _TENANT = (
     "~* &* +@all -@admin -@dangerous +info +keys +flushall +flushdb +sort +sort_ro +swapdb +role +restore +monitor +lastsave"
@@ -120,10 +125,14 @@ def access_text(kept: Kept) -> str:
 
 
 class Program:
-    """One server; see data.Program. `root` is its own directory, `note` where the agent writes down its process."""
+    """One server; see data.Program. `root` is its own directory, `note` where the agent writes down its process.
 
-    def __init__(self, kept: Kept, root: Path, note: Path, lot: Lot, platform_gid: int) -> None:
+    One that is durable and starts `is_closed` takes no writes.
+    """
+
+    def __init__(self, kept: Kept, root: Path, note: Path, lot: Lot, platform_gid: int, *, is_closed: bool = False) -> None:
         self._kept, self._root, self._note, self._lot, self._platform_gid = kept, root, note, lot, platform_gid
+        self._is_closed = is_closed and kept.is_durable
         self._uid = lot.uid(DYNOS_MAX + 2 + kept.port - PORTS.start)  # dynos have those below
         self._group = f"store-{kept.port}"
         self.port = kept.port
@@ -139,21 +148,39 @@ class Program:
 
     def is_running(self) -> bool:
         """See data.Program."""
-        return self._pid() is not None
+        return self.pid() is not None
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether its writes are on the disk before they are acknowledged."""
+        return self._kept.is_durable
+
+    def close(self, is_closed: bool) -> None:
+        """Has it take no writes, or take them again. Raises: OSError, Unavailable."""
+        words = " ".join(_CLOSED if is_closed else _OPEN)
+        with foreign.held_socket(self._root / "run" / "s") as held, socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(_QUESTION_TIMEOUT_S)
+            asking.connect(str(held))
+            asking.sendall(f"AUTH senryu {self._kept.secret}\r\nCONFIG SET {words}\r\n".encode())
+            said = b""
+            while len(said) < len(_DONE) and (more := asking.recv(len(_DONE))):
+                said += more
+        if said != _DONE:
+            raise Unavailable(f"The Redis server at port {self.port} does not do as it is told.")
 
     def stop(self) -> None:
         """See data.Program."""
         for number, limit_s in ((signal.SIGTERM, _STOP_TIMEOUT_S), (signal.SIGKILL, _STOP_TIMEOUT_S)):
-            pid = self._pid()
+            pid = self.pid()
             if pid is None:
                 return
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
             deadline = time.monotonic() + limit_s
-            while self._pid() == pid and time.monotonic() < deadline:
+            while self.pid() == pid and time.monotonic() < deadline:
                 time.sleep(0.02)
         if self.is_running():
-            raise Unavailable(f"The Redis server at port {self.port} does not end; look at process {self._pid()}.")
+            raise Unavailable(f"The Redis server at port {self.port} does not end; look at process {self.pid()}.")
 
     def remove(self) -> None:
         """Ends it, takes its data away."""
@@ -164,7 +191,7 @@ class Program:
         cgroup.remove_group(f"/{self._lot.cgroup}/{self._group}")
         self._note.unlink(missing_ok=True)
 
-    def _pid(self) -> int | None:
+    def pid(self) -> int | None:
         """Its process, None when it does not run (whatever an old note says)."""
         try:
             pid, born = (int(word) for word in self._note.read_text().split())
@@ -197,17 +224,32 @@ class Program:
             (self._root / name).chmod(0o640)
 
     def _conf_written(self, name: str, text: str) -> None:
+        """What is as it should be needs no space."""
+        with contextlib.suppress(FileNotFoundError):
+            if (self._root / name).read_bytes() == text.encode():
+                return
         record.replace(self._root / name, text.encode())
 
     def _start(self, program: Path) -> subprocess.Popen[bytes]:
         (self._root / "run" / "s").unlink(missing_ok=True)
         words = ["prlimit", f"--nofile={_OPEN_FILES}", "--core=0", "setpriv", f"--reuid={self._uid}", f"--regid={self._uid}"]
         words += ["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--", str(program), str(self._conf)]
+        words += [f"--{word}" if place % 2 == 0 else word for place, word in enumerate(_CLOSED if self._is_closed else ())]
         quiet, env = subprocess.DEVNULL, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
         started = subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/", env=env)
-        record.replace(self._note, f"{started.pid} {record.birth(started.pid)}".encode())
+        self._noted(f"{started.pid} {record.birth(started.pid)}")
         self._confine(started.pid)
         return started
+
+    def _noted(self, text: str) -> None:
+        """On a full disk the note of before is written over, which has its block; half of one names no process."""
+        try:
+            record.replace(self._note, text.encode())
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not self._note.exists():
+                raise
+            with self._note.open("r+") as file:
+                file.write(text.ljust(self._note.stat().st_size))
 
     def _confine(self, pid: int | None = None) -> None:
         limit = 2 * self._kept.memory_bytes + _MEMORY_SPARE

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from senryu.core.errors import Invalid, NotFound
+from senryu.core.errors import Invalid, NotFound, Unavailable
 from senryu.core.key_value_store import EVICTION, StoreOrder
 from senryu.core.limits import GIB, MIB
 
@@ -20,6 +20,8 @@ from .lot import Lot
 
 _PREFIX = "redis-"
 _VERIFIER = re.compile(r"[0-9a-f]{64}")
+# Below the first, durable stores take no writes; above the second they take them again.
+_FULL_BYTES, _ROOMY_BYTES = 64 * MIB, 128 * MIB
 _EVENTS = re.compile(r"[KEg$lshzxetdmnA]{0,16}")
 
 
@@ -48,6 +50,8 @@ class Stores:
 
     def __init__(self, home: Home, lot: Lot) -> None:
         self._files, self._root, self._lot, self._gid = home.agent / "data", home.root / "data" / "redis", lot, home.gid
+        self._is_full = False
+        self._told: dict[str, tuple[int | None, bool]] = {}
 
     def names(self) -> list[str]:
         """Of all servers."""
@@ -71,7 +75,24 @@ class Stores:
     def program(self, name: str) -> redis.Program:
         """The server."""
         kept = self._read(name)
-        return redis.Program(kept, self._root / str(kept.port), self._note(name), self._lot, self._gid)
+        place = self._root / str(kept.port)
+        return redis.Program(kept, place, self._note(name), self._lot, self._gid, is_closed=self._look_at_disk())
+
+    def guard(self) -> None:
+        """Durable stores take writes while the disk has room for them. To be called again and again; what fails is done the next time."""
+        for name in self.names():
+            with contextlib.suppress(OSError, Unavailable):
+                program = self.program(name)
+                wanted = (program.pid(), self._is_full)
+                if program.is_durable and wanted[0] is not None and self._told.get(name) != wanted:
+                    program.close(self._is_full)
+                    self._told[name] = wanted
+
+    def _look_at_disk(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            disk = os.statvfs(self._root)
+            self._is_full = disk.f_bavail * disk.f_frsize < (_ROOMY_BYTES if self._is_full else _FULL_BYTES)
+        return self._is_full
 
     def is_running(self, name: str) -> bool:
         """Whether its process is there."""
@@ -79,6 +100,7 @@ class Stores:
 
     def forget(self, name: str) -> None:
         """After its data went."""
+        self._told.pop(name, None)
         for path in (self._note(name), self._files / name):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
