@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -26,6 +28,8 @@ from system.traces import lot_of
 
 PATIENCE_S = 60.0  # an app that ignores SIGTERM has 30
 _UIDS = 10_000
+_NAMESPACE = re.compile(r"(cgroup|ipc|mnt|net|pid|time|user|uts):\[")
+_SHORT_LIVED = set(b"runc bwrap tar zstd gzip git mkfs.ext4 losetup mount umount setpriv prlimit nft".split())
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
 
 
@@ -150,12 +154,29 @@ def _left_of_dynos(home: Path, live: list[Live]) -> Iterator[str]:
         yield f"there are {len(disks)} disks for {len(ids)} dynos and the next one"
     kept = {f"store-{json.loads(order.read_text())['port']}" for order in (home / "agent/data").glob("redis-*") if not order.suffix}
     yield from _strays(lot, ids | kept)
+    yield from _left_of_programs(home)
+
+
+def _left_of_programs(home: Path) -> Iterator[str]:
+    """At rest the platform's processes hold no mount and no namespace of a dyno or a build, and what they begin has ended."""
     for service in ("agent", "senryud"):
         with contextlib.suppress(OSError, ValueError):
             pid = int((home / "services" / service / "supervise/pid").read_text())
             for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
-                if f"{home}/agent/dynos" in line:
+                if f"{home}/agent/" in line:
                     yield f"{service} still has the mount {line.split()[4]}"
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if _NAMESPACE.match(held := os.readlink(descriptor)):
+                        yield f"{service} still has the namespace {held}"
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        if f"{home}/agent/" in line or f"{home}/builds" in line:
+            yield f"the machine still has the mount {line.split()[4]}"
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes()
+            if f"{home}/".encode() in words and os.path.basename(words.split(b"\0")[0]) in _SHORT_LIVED:
+                yield f"process {process.name} still runs: {words[:120]!r}"
 
 
 def _groups(lot: int) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from system.person import App
 from system.rig import Copy, eventually
+from system.traces import lot_of
 
 from . import apps, invariants
 from .conftest import ROUNDS, NewApp
@@ -22,6 +24,7 @@ SEED = 20261122
 VICTIMS = (("senryud",), ("agent",), ("senryud", "agent"), ("router",), ("senryud", "router", "agent"))
 CANARY = "s3cret-canary-5d1b"
 SETTLED_S = 10.0
+AWAY_S = 15.0  # senryud's own calls to the agent give up before
 
 
 @pytest.mark.timeout(60 + 60 * ROUNDS)
@@ -59,6 +62,37 @@ def test_apps_answer_through_kills_and_everything_is_put_right(platform: Copy, m
     print(f"settled after {median(settled_s):.2f} s (median), {max(settled_s):.2f} s (most)")
     assert not bad, traffic.told(bad)
     assert "after all" in app.visit().text and "Released v" in final
+
+
+def test_apps_answer_while_nobody_is_there_for_long_and_nothing_is_restarted_needlessly(platform: Copy, make_app: NewApp) -> None:
+    """Catalogue A9: both are away, a dyno crashes meanwhile, and those that run are found again."""
+    app = make_app("polite")
+    app.senryu("ps:scale", "web=2", "worker=1")
+    eventually(lambda: app.states() == {"web.1": "up", "web.2": "up", "worker.1": "up"}, "all dynos up")
+    before = app.dynos()
+    with Traffic(app) as traffic:
+        for service in ("senryud", "agent"):
+            platform.sv("-w", "20", "force-stop", service)
+        for pid in _processes_of(platform, str(before["worker.1"]["id"])):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(AWAY_S)
+        for service in ("agent", "senryud"):
+            platform.sv("up", service)
+        platform.await_health()
+        back = invariants.check(platform, within_s=_patience_s())
+    print(f"{traffic.summary()}; away for {AWAY_S:.0f} s, settled {back:.2f} s after their return")
+    assert not traffic.bad(), traffic.told(traffic.bad())
+    after = app.dynos()
+    assert {name: dyno["id"] for name, dyno in after.items() if dyno["type"] == "web"} == {n: before[n]["id"] for n in ("web.1", "web.2")}
+    assert after["worker.1"]["id"] != before["worker.1"]["id"]
+    app.logged("heroku[worker.1]: Process exited with status 137", "-n", "1500", "-d", "worker.1")
+
+
+def _processes_of(platform: Copy, dyno_id: str) -> list[int]:
+    groups = Path("/sys/fs/cgroup").glob(f"**/senryu-{lot_of(platform.home)}/{dyno_id}/cgroup.procs")
+    found = {int(pid) for group in groups for pid in group.read_text().split()}
+    assert found
+    return sorted(found)
 
 
 def _children(pid: int) -> list[int]:
