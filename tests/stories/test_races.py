@@ -21,16 +21,16 @@ from senryu.core.source import Source
 from senryu.store.apps import find_app
 
 
-async def test_fifty_keys_set_at_once_are_all_there_each_by_a_release_of_its_own(house: House) -> None:
+async def test_a_hundred_keys_set_at_once_are_all_there_each_by_a_release_of_its_own(house: House) -> None:
     await house.create("crowd")
-    answers = await asyncio.gather(*(house.set("crowd", **{f"KEY_{number}": str(number)}) for number in range(50)))
+    answers = await asyncio.gather(*(house.set("crowd", **{f"KEY_{number}": str(number)}) for number in range(100)))
     assert {answer.status_code for answer in answers} == {200}
     config = (await house.client.get("/apps/crowd/config-vars")).json()
-    assert config == {f"KEY_{number}": str(number) for number in range(50)}
+    assert config == {f"KEY_{number}": str(number) for number in range(100)}
     releases = await house.releases("crowd")
-    assert [release.version for release in releases] == list(range(1, 52))
+    assert [release.version for release in releases] == list(range(1, 102))
     # Each snapshot has one key more than the one before.
-    assert [len(release.config_vars) for release in releases] == list(range(51))
+    assert [len(release.config_vars) for release in releases] == list(range(101))
 
 
 async def test_the_same_key_set_by_many_ends_as_one_of_them_and_loses_no_other(house: House) -> None:

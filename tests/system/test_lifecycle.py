@@ -15,7 +15,7 @@ The reliability catalogue's group D, with C2 and C3, and where each is proved:
 | D6 | crash loop and back-off | here (the times); tests/core/test_formation.py, tests/stories/test_lifecycle.py |
 | D7 | another dyno's port | tests/engines/test_isolation.py |
 | D8 | cycling | tests/core/test_formation.py, tests/stories/test_lifecycle.py |
-| D9 | eco sleep | not offered here |
+| D9 | eco sleep | test_sleep.py; tests/stories/test_sleep.py; tests/routers/test_idle.py |
 | D10 | terminals | test_one_off.py; tests/compat |
 | D11 | release phase | tests/stories/test_release_phase.py; test_releases.py |
 | D12 | scaled up, down and up again fast | here |

@@ -1,7 +1,8 @@
 """Every H code from its real cause on a whole platform with Heroku's own times: what the visitor gets, and what `senryu logs` says.
 
 The slow ones (H12 30 s, H15 and H28 55 s, H20 75 s, H99 after that) run beside one another. H24 takes an hour here and runs with shorter
-times in tests/routers/test_limits_codes.py. H16 and H23 are retired at Heroku; H31 to H33, H82 and H83 are of things that are not here.
+times in tests/routers/test_limits_codes.py. H16 and H23 are retired at Heroku; H82 is in test_sleep.py; H31 to H33 and H83 are of things
+that are not here.
 Source: Dev Center, error-codes.
 """
 
