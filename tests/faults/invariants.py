@@ -170,7 +170,7 @@ def _left_of_programs(home: Path) -> Iterator[str]:
                     if _NAMESPACE.match(held := os.readlink(descriptor)):
                         yield f"{service} still has the namespace {held}"
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        if f"{home}/agent/" in line or f"{home}/builds" in line:
+        if f"{home}/agent/" in line or f"{home}/builds/" in line:
             yield f"the machine still has the mount {line.split()[4]}"
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

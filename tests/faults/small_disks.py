@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import subprocess
@@ -33,6 +34,21 @@ class SmallDisk:
             yield
         finally:
             self._filler.unlink()
+
+
+    @contextlib.contextmanager
+    def without_files(self) -> Iterator[None]:
+        """Inside, no file or directory can be made, though there is room."""
+        folder = self.place / "many"
+        folder.mkdir()
+        try:
+            with contextlib.suppress(OSError):
+                for number in itertools.count():
+                    (folder / str(number)).touch()
+            assert os.statvfs(self.place).f_favail == 0
+            yield
+        finally:
+            shutil.rmtree(folder)
 
 
 def _take_all(descriptor: int) -> None:
