@@ -7,13 +7,14 @@ import contextlib
 import ctypes
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from senryu.agent import forwarding
+from senryu.agent import firewall, forwarding
 from senryu.agent.lot import Lot
 from senryu.engines.container import ContainerEngine
 
@@ -30,6 +31,20 @@ FOREIGN = {
     ' nft add chain ip filter FORWARD "{ type filter hook forward priority 0; policy drop; }"',
     "the old iptables": "iptables-legacy -P FORWARD DROP",
 }
+_KEEP = "import socket; s = socket.create_server(('', 81), backlog=4096); kept = []\nwhile True: kept.append(s.accept())"
+# Opens so many at once, waits three seconds for them, says how many there are, and keeps them for a while.
+_HOLD = """
+import resource, select, socket, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+poll, held, waiting = select.epoll(), 0, {}
+for _ in range(int(sys.argv[2])):
+    one = socket.socket(); one.setblocking(False); one.connect_ex((sys.argv[1], 81))
+    waiting[one.fileno()] = one; poll.register(one, select.EPOLLOUT | select.EPOLLONESHOT)
+until = time.monotonic() + 3
+while time.monotonic() < until:
+    held += sum(waiting[file].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 for file, _ in poll.poll(0.1))
+print("held", held, flush=True); time.sleep(20)
+"""
 CONNECT = f"timeout 5 bash -c 'cat < /dev/tcp/{FAR}/80'"
 
 
@@ -37,7 +52,7 @@ CONNECT = f"timeout 5 bash -c 'cat < /dev/tcp/{FAR}/80'"
 def machine_elsewhere() -> Iterator[str]:
     """A network namespace that is a whole machine's, with one far away behind a cable. Gives its name."""
     near, far = (f"snfw{end}{os.getpid()}"[:15] for end in ("n", "f"))
-    server: subprocess.Popen[bytes] | None = None
+    servers: list[subprocess.Popen[bytes]] = []
     try:
         for name in (near, far):
             ip("netns", "add", name)
@@ -48,10 +63,10 @@ def machine_elsewhere() -> Iterator[str]:
             ip("-n", name, "link", "set", "eth0", "up")
         ip("-n", near, "route", "add", "default", "via", FAR)
         serve = "import socket; s = socket.create_server(('', 80))\nwhile True: c, _ = s.accept(); c.sendall(b'far away'); c.close()"
-        server = subprocess.Popen(["ip", "netns", "exec", far, sys.executable, "-c", serve])
+        servers += [subprocess.Popen(["ip", "netns", "exec", far, sys.executable, "-c", each]) for each in (serve, _KEEP)]
         yield near
     finally:
-        if server is not None:
+        for server in servers:
             server.kill()
             server.wait(DEADLINE_S)
         for name in (near, far):
@@ -105,12 +120,12 @@ def rules(namespace: str) -> str:
     return shell(namespace, "nft list ruleset") + legacy
 
 
-@pytest.mark.parametrize("firewall", FOREIGN)
-async def test_a_dyno_reaches_the_internet_past_a_firewall_that_forwards_nothing(firewall: str) -> None:
-    if "legacy" in FOREIGN[firewall] and not old_iptables_works():
+@pytest.mark.parametrize("foreign", FOREIGN)
+async def test_a_dyno_reaches_the_internet_past_a_firewall_that_forwards_nothing(foreign: str) -> None:
+    if "legacy" in FOREIGN[foreign] and not old_iptables_works():
         pytest.skip("this kernel has no old iptables")
     with machine_elsewhere() as namespace:
-        shell(namespace, FOREIGN[firewall])
+        shell(namespace, FOREIGN[foreign])
         before = rules(namespace)
         agent = ElsewhereAgent(namespace)
         try:
@@ -118,11 +133,27 @@ async def test_a_dyno_reaches_the_internet_past_a_firewall_that_forwards_nothing
             async with ContainerEngine(agent.home) as engine:
                 assert (await result(engine, CONNECT))[0] == ["far away"]
                 assert (await result(engine, f"timeout 2 bash -c 'echo > /dev/tcp/{NEAR}/22' && echo escaped"))[0] != ["escaped"]
-            if "iptables" in FOREIGN[firewall]:
-                shell(namespace, f"{FOREIGN[firewall].split()[0]} -S")  # whoever owns the chain can still read it
+            if "iptables" in FOREIGN[foreign]:
+                shell(namespace, f"{FOREIGN[foreign].split()[0]} -S")  # whoever owns the chain can still read it
         finally:
             agent.clean_up()
         assert without_counters(rules(namespace)) == without_counters(before)
+
+
+async def test_one_dyno_holds_so_many_connections_to_the_internet_and_others_have_theirs() -> None:
+    with machine_elsewhere() as namespace:
+        agent = ElsewhereAgent(namespace)
+        try:
+            agent.start()
+            async with ContainerEngine(agent.home) as engine:
+                greedy = one_off(shlex.join(("python3", "-c", _HOLD, FAR, str(firewall.CONNECTIONS_PER_DYNO + 200))))
+                await engine.start(greedy)
+                async with asyncio.timeout(DEADLINE_S):
+                    first = await anext(engine.output(greedy.id, -1))
+                assert [line.text for line in first] == [f"held {firewall.CONNECTIONS_PER_DYNO}".encode()]
+                assert (await result(engine, CONNECT))[0] == ["far away"]
+        finally:
+            agent.clean_up()
 
 
 async def test_a_firewall_that_is_started_later_is_opened_then() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from senryu.core.dyno import BASE_ENV, Output
+from senryu.core.errors import Invalid
 from senryu.core.limits import LOG_LINE_MAX_BYTES, MIB
 from senryu.engines.container import ContainerEngine
 
@@ -66,6 +68,49 @@ async def test_many_small_files_run_out_of_inodes_only_in_their_dyno(engine: Con
         engine, "cd /tmp; for i in $(seq 20000); do : > f$i || break; done 2>/dev/null; ls | wc -l", disk_bytes=16 * MIB
     )
     assert 500 < int(lines[-1]) < 20_000
+
+
+# Takes all it can of what the kernel counts for each process or user; prints where it ended. The dyno that follows finds all of it.
+_GREEDY = """
+import ctypes, errno, os, resource
+libc = ctypes.CDLL(None, use_errno=True)
+def most(what, take, limit):
+    count = 0
+    while count < limit and take() != -1: count += 1
+    print(what, count < limit and errno.errorcode[ctypes.get_errno()], count > 10, flush=True)
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+most("inotify", libc.inotify_init, 10_000)
+most("pipes", lambda: libc.pipe(ctypes.create_string_buffer(8)), 1_000_000)
+for file in range(3, hard): 
+    try: os.close(file)
+    except OSError: pass
+most("files", lambda: libc.open(b"/dev/null", 0), 1_000_000)
+timer = ctypes.c_void_p()
+most("timers", lambda: libc.timer_create(1, None, ctypes.byref(timer)), 1_000_000)
+"""
+
+
+async def test_what_the_kernel_counts_for_each_user_runs_out_for_one_dyno_alone(engine: ContainerEngine) -> None:
+    greedy = one_off(shlex.join(("python3", "-c", _GREEDY + "import time; time.sleep(60)")))
+    await engine.start(greedy)
+    said: list[str] = []
+    async with asyncio.timeout(DEADLINE_S):
+        async for batch in engine.output(greedy.id, -1):
+            said += [line.text.decode() for line in batch]
+            if len(said) == 4:
+                break
+    assert said == ["inotify EMFILE True", "pipes EMFILE True", "files EMFILE True", "timers EAGAIN True"]
+    small = "import ctypes; libc = ctypes.CDLL(None); print(libc.inotify_init() > 0, libc.pipe(ctypes.create_string_buffer(8)))"
+    assert (await result(engine, shlex.join(("python3", "-c", small))))[0] == ["True 0"]
+
+
+async def test_a_command_or_an_environment_that_the_kernel_cannot_take_is_refused_in_words(engine: ContainerEngine) -> None:
+    some = {f"SOME_{number}": "x" * 100_000 for number in range(11)}
+    for changes in ({"command": "x" * 131_072}, {"env": {"LARGE": "x" * 131_072}}, {"env": some}):
+        with pytest.raises(Invalid, match=r"command|env"):
+            await engine.start(one_off(**{"command": "true", **changes}))  # type: ignore[arg-type]
+    assert (await result(engine, "echo fine"))[0] == ["fine"]
 
 
 async def test_orphans_are_reaped(engine: ContainerEngine) -> None:

@@ -67,6 +67,25 @@ async def test_a_silent_websocket_ends_with_h15(haproxy: Started, dynos: Dynos) 
     assert (line.status, line.code) == (101, "H15")
 
 
+async def test_a_refused_upgrade_stays_http_and_what_is_no_request_reaches_no_dyno(haproxy: Started, dynos: Dynos) -> None:
+    rig, router = haproxy
+    dyno = await dynos(answer())
+    await router.apply(app := route(dyno))
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.settings.port)
+    host = f"Host: {app.hosts[0]}\r\n"
+    writer.write(f"GET /cable HTTP/1.1\r\n{host}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n".encode())
+    assert (await reader.readuntil(b"hello world\n")).startswith(b"HTTP/1.1 200 ")
+    writer.write(f"GET /next HTTP/1.1\r\n{host}Via: mine\r\n\r\n".encode())
+    assert (await reader.readuntil(b"hello world\n")).startswith(b"HTTP/1.1 200 ")
+    writer.write(b"\x81\x85\x01\x02\x03\x04hello")  # a frame, as if it were a WebSocket
+    async with asyncio.timeout(10):
+        said = await reader.read()
+    writer.close()
+    assert said == b"" or said.startswith(b"HTTP/1.1 400 ")
+    assert [head.split(b" ")[1] for head in dyno.heads] == [b"/cable", b"/next"]
+    assert all(b"1.1 senryu" in head for head in dyno.heads), "each came through the router"
+
+
 @pytest.mark.parametrize("flags", [["--http2-prior-knowledge"], ["--http2"], ["--http1.1"]])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_visitors_may_speak_http_2_plain_and_over_tls(haproxy: Started, dynos: Dynos, flags: list[str], scheme: str) -> None:

@@ -12,6 +12,7 @@ from .conftest import NewApp
 from .person import App, texts_in_order
 from .rig import Answer, eventually
 
+VISITORS = 100
 WORKER = "import time\nwhile True:\n    time.sleep(0.2)\n"
 
 
@@ -35,14 +36,15 @@ def test_an_app_sleeps_with_its_worker_and_a_held_request_wakes_it(make_app: New
     assert app.visit().status == 200
     eventually(lambda: _asleep(app), "sleep")
     answers: list[Answer] = []
-    visitors = [threading.Thread(target=lambda: answers.append(app.visit())) for _ in range(5)]
+    visitors = [threading.Thread(target=lambda: answers.append(app.visit())) for _ in range(VISITORS)]
     for visitor in visitors:
         visitor.start()
     for visitor in visitors:
         visitor.join(90)
-    assert [answer.status for answer in answers] == [200] * 5, answers
+    assert [answer.status for answer in answers] == [200] * VISITORS, answers
     eventually(lambda: app.states() == {"web.1": "up", "worker.1": "up"}, "both dynos again")
     log = app.log()
+    assert log.count("heroku[web.1]: Unidling") == 1
     for dyno in ("web.1", "worker.1"):
         lines = (
             "Idling", "State changed from up to down", "Process exited with status", "Unidling", "State changed from down to starting",

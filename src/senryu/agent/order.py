@@ -61,7 +61,9 @@ def check_command(command: str, env: dict[str, str]) -> None:
     size = 0
     for key, value in env.items():
         _require(key != "" and "=" not in key and "\0" not in key and "\0" not in value, "env")
-        size += len(key.encode(errors="replace")) + len(value.encode(errors="replace")) + 2
+        one = len(key.encode(errors="replace")) + len(value.encode(errors="replace")) + 2
+        _require(one <= _COMMAND_MAX_BYTES, "env")
+        size += one
     _require(size <= _ENV_MAX_BYTES, "env")
 
 
