@@ -20,6 +20,7 @@ from .conftest import Dynos
 from .rig import DEADLINE_S, Dyno, Rig, answer, lines_of, raw, route, until
 
 pytestmark = pytest.mark.system
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3; HAProxy refuses a handshake without one
 Started = tuple[Rig, HAProxyRouter]
 MIB = 1024 * 1024
 
@@ -73,7 +74,7 @@ async def test_a_refused_upgrade_stays_http_and_what_is_no_request_reaches_no_dy
     await router.apply(app := route(dyno))
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.settings.port)
     host = f"Host: {app.hosts[0]}\r\n"
-    writer.write(f"GET /cable HTTP/1.1\r\n{host}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n".encode())
+    writer.write(f"GET /cable HTTP/1.1\r\n{host}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {KEY}\r\n\r\n".encode())
     assert (await reader.readuntil(b"hello world\n")).startswith(b"HTTP/1.1 200 ")
     writer.write(f"GET /next HTTP/1.1\r\n{host}Via: mine\r\n\r\n".encode())
     assert (await reader.readuntil(b"hello world\n")).startswith(b"HTTP/1.1 200 ")
