@@ -64,20 +64,23 @@ def test_apps_answer_through_kills_and_everything_is_put_right(platform: Copy, m
     assert "after all" in app.visit().text and "Released v" in final
 
 
-def test_apps_answer_while_nobody_is_there_for_long_and_nothing_is_restarted_needlessly(platform: Copy, make_app: NewApp) -> None:
-    """Catalogue A9: both are away, a dyno crashes meanwhile, and those that run are found again."""
+@pytest.mark.parametrize("is_frozen", [False, True], ids=["gone", "frozen"])
+def test_apps_answer_while_nobody_is_there_for_long_and_nothing_is_restarted_needlessly(
+    platform: Copy, make_app: NewApp, is_frozen: bool
+) -> None:
+    """Catalogue A8, A9: both are away, a dyno crashes meanwhile, and those that run are found again."""
     app = make_app("polite")
     app.senryu("ps:scale", "web=2", "worker=1")
     eventually(lambda: app.states() == {"web.1": "up", "web.2": "up", "worker.1": "up"}, "all dynos up")
     before = app.dynos()
     with Traffic(app) as traffic:
         for service in ("senryud", "agent"):
-            platform.sv("-w", "20", "force-stop", service)
+            platform.sv(*(("pause",) if is_frozen else ("-w", "20", "force-stop")), service)
         for pid in _processes_of(platform, str(before["worker.1"]["id"])):
             os.kill(pid, signal.SIGKILL)
         time.sleep(AWAY_S)
         for service in ("agent", "senryud"):
-            platform.sv("up", service)
+            platform.sv("cont" if is_frozen else "up", service)
         platform.await_health()
         back = invariants.check(platform, within_s=_patience_s())
     print(f"{traffic.summary()}; away for {AWAY_S:.0f} s, settled {back:.2f} s after their return")

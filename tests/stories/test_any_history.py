@@ -38,7 +38,7 @@ CHANGES = st.lists(
         st.builds(Deploy, st.sampled_from(["one", "two", "three"])),
         st.builds(Rollback, st.integers(0, 30)),
     ),
-    max_size=8,
+    max_size=12,
 )
 Snapshot = tuple[dict[str, str], str | None]
 
@@ -80,7 +80,7 @@ async def _live_through(home: Path, empty_database: Path, changes: list[Change])
 _UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=_UNCHECKED)
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=_UNCHECKED)
 @given(changes=CHANGES)
 def test_every_version_stays_the_snapshot_it_was(empty_database: Path, changes: list[Change]) -> None:
     with tempfile.TemporaryDirectory() as folder:

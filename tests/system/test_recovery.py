@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from .conftest import NewApp
@@ -80,6 +82,18 @@ def test_the_router_killed_is_back_within_seconds_with_every_route(app: App, mak
     assert container_pids(platform) == before
     assert app.deploy().count("Released v3") == 1
     assert app.visit().text.endswith("v3\n")
+
+
+def test_a_second_senryud_refuses_and_the_first_serves_on(app: App, platform: Copy) -> None:
+    """Catalogue A10. It is begun as the service begins it. The agent: tests/engines/test_recovery.py."""
+    before, first = dyno_ids(app), platform.pid("senryud")
+    second = ["/bin/sh", str(platform.home / "services/senryud/run")]
+    done = subprocess.run(second, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert f"another senryud already serves {platform.home}" in done.stdout
+    assert platform.pid("senryud") == first
+    assert "Released v3" in app.deploy()
+    assert dyno_ids(app) != before
 
 
 def test_the_services_stopped_and_started_find_the_same_dynos(app: App, platform: Copy) -> None:
