@@ -17,7 +17,7 @@ from . import apps, invariants
 from .small_disks import MIB, SmallDisk, copy_on_small_disks
 from .traffic import Traffic
 
-PARTS = {"db": 32, "repos": 96, "blobs": 160, "builds": 64, "logs": 24, "streams": 8, "router": 16, "agent": 400}
+PARTS = {"db": 32, "repos": 96, "blobs": 160, "builds": 64, "cache": 32, "logs": 24, "streams": 8, "router": 16, "agent": 400}
 TICKING = {"Procfile": "web: (while sleep 0.5; do echo tick; done) & exec python3 app.py\n"}
 Disks = dict[str, SmallDisk]
 Lack = Callable[[SmallDisk], AbstractContextManager[None]]
@@ -140,6 +140,19 @@ def test_a_build_without_space_fails_with_the_reason(app: App, disks: Disks) -> 
     app.git("rm", "-q", "large.bin")
     changed(app, "after builds")
     deploys(app, "after builds")
+
+
+def test_a_full_cache_fails_a_build_that_keeps_something_and_no_other(app: App, disks: Disks) -> None:
+    keeping = {"bin/post_compile": "#!/bin/sh\nhead -c 9000000 /dev/zero >/cache/x\n"}
+    changed(app, "after cache")
+    with disks["cache"].full():
+        deploys(app, "after cache")
+        with new_app(app.owner, {**apps.files("polite"), **keeping}) as another:
+            refused = another.push(check=False)
+            assert refused.returncode != 0
+            assert "No space left on device" in refused.stderr or "disk filled up" in refused.stderr, refused.stderr
+    with new_app(app.owner, apps.files("polite")) as another:
+        assert "Released v2" in another.push().stderr
 
 
 def test_full_logs_stop_nothing_and_what_dynos_say_comes_later(app: App, disks: Disks) -> None:
