@@ -54,9 +54,9 @@ def processor_s(pids: list[int]) -> float:
 
 
 def parts(copy: Copy) -> dict[str, list[int]]:
-    """The pids of each part; conmon is a child of the agent, or of nobody."""
+    """The pids of each part; conmon is a child of the agent or of nobody, HAProxy nobody's."""
     found = {service: children(copy.pid(service)) for service in OWN}
-    shims = []
+    shims, routing = [], []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().split(b"\0")
@@ -64,8 +64,11 @@ def parts(copy: Copy) -> dict[str, list[int]]:
             continue
         if words[0].endswith(b"conmon") and f"{copy.home}/agent/runc".encode() in words:
             shims.append(int(process.name))
+        if words[0].endswith(b"haproxy") and f"{copy.home}/router/haproxy.cfg".encode() in words:
+            routing.append(int(process.name))
     inside = {below for pid in shims for below in children(pid)}
     found["agent"] = [pid for pid in found["agent"] if pid not in inside]
+    found["router"] = sorted({*found["router"], *routing})
     return {**found, "conmon": shims}
 
 

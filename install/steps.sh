@@ -99,12 +99,19 @@ runsvdir_pid() {
 
 is_healthy() { curl -fsS -m 10 "$SENRYU_URL/senryu/health" >/dev/null 2>&1; }
 
-# A newer HAProxy package takes over from the running one: the master becomes the new program and keeps the ports.
+# A newer HAProxy package takes over from the running one, and keeps the ports.
 renew_router() {
-  local pid; pid=$(cat "$SENRYU_HOME/services/router/supervise/pid" 2>/dev/null) || return 0
-  case $(readlink "/proc/$pid/exe" 2>/dev/null) in
-    *' (deleted)') say "Replacing the router with the installed HAProxy (nothing is refused)"; sv 2 "$SENRYU_HOME/services/router" >/dev/null || true ;;
-  esac
+  local pid is_old=
+  for pid in $(pgrep -x haproxy); do
+    grep -qzxF -- "$SENRYU_HOME/router/haproxy.cfg" "/proc/$pid/cmdline" 2>/dev/null || continue
+    case $(readlink "/proc/$pid/exe" 2>/dev/null) in
+      *' (deleted)') is_old=yes ;;
+      ?*) return 0 ;;  # an old one may be left beside it for what it has begun
+    esac
+  done
+  [ -n "$is_old" ] || return 0
+  say "Replacing the router with the installed HAProxy (nothing is refused)"
+  sv 2 "$SENRYU_HOME/services/router" >/dev/null || true
 }
 
 start_platform() {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +19,10 @@ from senryu.install.directories import make_directories
 from senryu.install.runit import run_script
 from senryu.install.services import flags, preparation, services
 from senryu.install.systemd import prepare_unit, unit
+
+_CHECKOUT = Path(__file__).parents[2]
+_STARTER = _CHECKOUT / "src/senryu/routers/haproxy/starter.sh"
+_STEPS = _CHECKOUT / "install/steps.sh"
 
 
 @pytest.fixture
@@ -68,6 +74,42 @@ def test_a_restart_of_the_agent_leaves_dynos_alone(chosen: Settings) -> None:
     assert "Delegate=yes" in unit(agent, chosen)
 
 
+def test_a_killed_starter_of_the_router_leaves_haproxy_serving(chosen: Settings) -> None:
+    modes = {service.name: unit(service, chosen).partition("KillMode=")[2].split()[0] for service in services(chosen)}
+    assert modes == {"agent": "process", "router": "process", "senryud": "mixed"}
+    [router] = [service for service in services(chosen) if service.name == "router"]
+    assert "ExecReload=/bin/kill -USR2 $MAINPID\n" in unit(router, chosen) and "Delegate" not in unit(router, chosen)
+
+
+@pytest.mark.parametrize(("there", "is_replaced"), [(("old",), True), (("new",), False), (("old", "new"), False), (("other",), False)])
+def test_a_router_is_replaced_when_none_of_its_haproxys_is_the_installed_program(
+    tmp_path: Path, there: tuple[str, ...], is_replaced: bool
+) -> None:
+    (tmp_path / "router").mkdir()
+    config = tmp_path / "router" / "haproxy.cfg"
+    config.touch()
+    with contextlib.ExitStack() as stack:
+        for name in there:
+            program = tmp_path / name / "haproxy"
+            program.parent.mkdir()
+            shutil.copyfile(shutil.which("tail") or "", program)  # stands there with the same arguments
+            program.chmod(0o755)
+            watched = tmp_path / "other.cfg" if name == "other" else config
+            watched.touch()
+            stack.callback(_ended, subprocess.Popen([program, "-f", watched]))
+            if name != "new":
+                program.unlink()
+        told = f"set -eu; export SENRYU_HOME='{tmp_path}'; . '{_STEPS}'; sv() {{ echo \"sv $*\" >&2; }}; renew_router"
+        done = subprocess.run(["/bin/bash", "-c", told], capture_output=True, text=True, timeout=20, check=True)
+    assert ("Replacing the router" in done.stdout) == is_replaced
+    assert done.stderr == (f"sv 2 {tmp_path}/services/router\n" if is_replaced else "")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait(10)
+
+
 def test_scripts_are_shell_with_every_word_quoted(chosen: Settings) -> None:
     for service in services(chosen):
         script = run_script(service, chosen.home)
@@ -99,19 +141,27 @@ def home() -> Iterator[Path]:
 def test_a_link_in_place_of_the_request_log_leads_root_nowhere(home: Path) -> None:
     """It is in a directory of `senryu`'s; who starts the router is root."""
     [router] = [service for service in services(settings({"home": home}, {})) if service.name == "router"]
-    script = run_script(router, home).replace("/usr/sbin/haproxy", "/bin/echo")
+    assert router.argv == ("/bin/sh", str(_STARTER), str(home))
+    starter = home / "starter.sh"  # its own may be where only a developer reads
+    starter.write_text(_STARTER.read_text().replace("/usr/sbin/haproxy", str(home / "haproxy")))
+    (home / "haproxy").write_text('#!/bin/sh\necho "haproxy $@" >&6\n')  # it ends at once, the starter with it
+    (home / "haproxy").chmod(0o755)
+    script = run_script(router, home).replace(str(_STARTER), str(starter))
     log, made = home / "router" / "requests.log", home / "made"
     log.unlink(missing_ok=True)
     subprocess.run(["ln", "-s", made, log], user="senryu", group="senryu", extra_groups=[], check=True, timeout=10)
     make_directories(settings({"home": home}, {}))
     started = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, timeout=20, check=False)
-    assert not made.exists() and started.returncode != 0
+    assert not made.exists() and started.returncode not in (0, 1)
     assert "StandardOutput" not in unit(router, settings({"home": home}, {})), "systemd would open it as root"
     log.unlink()
     for _ in range(2):
-        subprocess.run(["/bin/sh", "-c", script], capture_output=True, timeout=20, check=True)
+        started = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, timeout=20, check=False)
+        assert started.returncode == 1, started.stderr
     assert log.read_text().count("haproxy.cfg") == 2
     assert log.stat().st_uid == pwd.getpwnam("senryu-router").pw_uid and log.stat().st_mode & 0o777 == 0o660
+    pipe = (home / "run" / "router.reload").stat()
+    assert stat.S_ISFIFO(pipe.st_mode) and pipe.st_mode & 0o777 == 0o660 and pipe.st_gid == pwd.getpwnam("senryu").pw_gid
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ import httpx
 import structlog
 
 from senryu.core.route import RequestLine, Route, RouteMode, RouteTarget
-from senryu.routers.haproxy import HAProxyRouter, RouterSettings, write_start_files
+from senryu.routers.haproxy import HAProxyRouter, RouterSettings, files, write_start_files
 
 DEADLINE_S = 20.0
+STARTER = str(Path(files.__file__).with_name("starter.sh"))
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
 
 
@@ -104,18 +105,20 @@ def route(*dynos: Dyno, host: str = "", mode: RouteMode = RouteMode.SERVE, app_i
 
 
 class Rig:
-    """HAProxy as the starter starts it: master and worker, stdout appended to the request log."""
+    """HAProxy as its service starts it."""
 
     def __init__(self, settings: RouterSettings) -> None:
         self.settings = settings
         self.process: subprocess.Popen[bytes] | None = None
         self.stderr = settings.home / "haproxy.err"
 
-    async def start(self) -> None:
+    async def start(self, command: Sequence[str] = ()) -> None:
+        """With `command` instead of the starter, its stdout appended to the request log."""
         s = self.settings
         with s.log.open("ab") as out, self.stderr.open("ab") as err:
-            command = ["haproxy", "-W", "-db", "-S", f"{s.master_socket},mode,660", "-f", str(s.config)]
-            self.process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                command or ("/bin/sh", STARTER, str(s.home)), stdout=out, stderr=err, stdin=subprocess.DEVNULL
+            )
         await until(self._is_up)
 
     async def _is_up(self) -> bool:
@@ -128,26 +131,40 @@ class Rig:
         return True
 
     def stop(self, *, kill: bool = False) -> None:
-        """With `kill` master and worker die by SIGKILL, as in a power cut."""
-        if self.process is None:
-            return
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        workers = children.read_text().split() if self.process.poll() is None else []
+        """With `kill` starter and HAProxy die by SIGKILL, as in a power cut."""
         if kill:
-            for pid in (self.process.pid, *map(int, workers)):
+            self.kill_starter()
+            for pid in self.haproxy_ids():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        else:
+        elif self.process is not None:
             self.process.terminate()
-        self.process.wait(DEADLINE_S)
+            self.process.wait(DEADLINE_S)
         self.process = None
 
-    def worker_ids(self) -> list[int]:
-        assert self.process is not None
-        return [int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+    def kill_starter(self) -> None:
+        """HAProxy is left to itself."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(DEADLINE_S)
 
-    def worker_memory_bytes(self) -> int:
-        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.worker_ids()]
+    def reload(self) -> None:
+        """As `systemctl reload` asks for it."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGUSR2)
+
+    def haproxy_ids(self) -> list[int]:
+        """All of this home, those that end in their own time and those of another starter too."""
+        config, found = str(self.settings.config).encode(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if words[0].endswith(b"haproxy") and config in words:
+                    found.append(int(process.name))
+        return sorted(found)
+
+    def memory_bytes(self) -> int:
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.haproxy_ids()]
         return sum(pages) * resource.getpagesize()
 
     @property

@@ -43,7 +43,7 @@ def own(rig: Rig) -> str:
 async def test_each_host_gets_its_own_certificate_and_strangers_get_the_platforms(haproxy: Started) -> None:
     rig, router = haproxy
     shop, wild, replaced = certificate("shop.example.com", "localhost", "api.localhost"), certificate("*.example.com"), certificate("x")
-    before = rig.worker_ids()
+    before = rig.haproxy_ids()
     await router.put_certificate("shop.example.com", shop.pem)
     await router.put_certificate("*.example.com", wild.pem)
     assert await served(rig, "shop.example.com") == shop.fingerprint
@@ -56,7 +56,7 @@ async def test_each_host_gets_its_own_certificate_and_strangers_get_the_platform
     assert await served(rig, "shop.example.com") == wild.fingerprint
     await router.remove_certificate("*.example.com")
     assert await served(rig, "shop.example.com") == own(rig)
-    assert rig.worker_ids() == before
+    assert rig.haproxy_ids() == before
 
 
 async def test_certificates_outlive_haproxy(haproxy: Started) -> None:

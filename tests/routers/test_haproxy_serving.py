@@ -157,7 +157,7 @@ async def test_bodies_stream_both_ways_without_being_stored(haproxy: Started, dy
     await uploading
     writer.close()
     assert digest.digest() == hashlib.sha256(chunk * (size // MIB)).digest()
-    assert rig.worker_memory_bytes() < 100 * MIB
+    assert rig.memory_bytes() < 100 * MIB
 
 
 async def _mirror_chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:

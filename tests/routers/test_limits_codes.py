@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import resource
-from functools import partial
 
 import pytest
 
 from senryu.core.codes import router_line
-from senryu.core.errors import Unavailable
 from senryu.core.route import Route, RouteMode
 from senryu.routers.haproxy import HAProxyRouter
-from senryu.routers.haproxy.runtime import reload
 
 from .conftest import Dynos
 from .rig import Behaviour, Rig, answer, lines_of, raw, route, running_haproxy, until
@@ -126,21 +123,13 @@ async def test_h24_when_the_router_is_replaced_before_a_response_ends(dynos: Dyn
         reader, writer = await asyncio.open_connection("127.0.0.1", rig.settings.port)
         writer.write(f"GET / HTTP/1.1\r\nHost: {app.hosts[0]}\r\n\r\n".encode())
         await reader.readuntil(b"abc")
-        await until(partial(_is_reloaded, rig))
+        rig.reload()
         async with asyncio.timeout(10):
             assert await reader.read() == b""
         writer.close()
         [line] = await lines_of(router, app.app_id)
     text = router_line(line)
     assert text.startswith('at=error code=H24 desc="Forced close" method=GET') and "dyno=web.1 " in text and " status= bytes=" in text
-
-
-async def _is_reloaded(rig: Rig) -> bool:
-    try:
-        await reload(rig.settings.master_socket)
-    except Unavailable:  # it has just replaced itself, or is slow
-        return False
-    return True
 
 
 async def test_h99_when_an_app_could_not_boot_because_the_platform_was_away(haproxy: Started) -> None:
@@ -161,15 +150,15 @@ async def test_h99_when_the_router_can_open_nothing_more(haproxy: Started, dynos
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.settings.port)
     writer.write(f"GET / HTTP/1.1\r\nHost: {first.hosts[0]}\r\n\r\n".encode())
     await reader.readuntil(b"hello world\n")
-    [worker] = rig.worker_ids()
-    limit = resource.prlimit(worker, resource.RLIMIT_NOFILE)
-    resource.prlimit(worker, resource.RLIMIT_NOFILE, (1, limit[1]))
+    [haproxy_id] = rig.haproxy_ids()
+    limit = resource.prlimit(haproxy_id, resource.RLIMIT_NOFILE)
+    resource.prlimit(haproxy_id, resource.RLIMIT_NOFILE, (1, limit[1]))
     try:
         writer.write(f"GET / HTTP/1.1\r\nHost: {second.hosts[0]}\r\n\r\n".encode())
         async with asyncio.timeout(10):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 503 ")
     finally:
-        resource.prlimit(worker, resource.RLIMIT_NOFILE, limit)
+        resource.prlimit(haproxy_id, resource.RLIMIT_NOFILE, limit)
     writer.close()
     [line] = await lines_of(router, second.app_id)
     text = router_line(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -67,12 +66,11 @@ async def test_haproxy_replaced_under_load_refuses_nobody_and_ends_what_it_began
     begun = asyncio.create_task(rig.get(long.hosts[0]))
     async with visitors(rig, app) as seen:
         for _ in range(3):
-            before, count = rig.worker_ids(), seen["200"]
-            assert rig.process is not None
-            rig.process.send_signal(signal.SIGUSR2)
+            before, count = rig.haproxy_ids(), seen["200"]
+            rig.reload()
 
             async def is_replaced(before: list[int] = before, count: int = count) -> bool:
-                return not set(rig.worker_ids()) <= set(before) and seen["200"] > count + 40
+                return not set(rig.haproxy_ids()) <= set(before) and seen["200"] > count + 40
 
             await until(is_replaced)
     release.set()
@@ -90,7 +88,7 @@ async def test_a_router_of_another_version_is_replaced_with_its_routes(dynos: Dy
         text = rig.settings.config.read_text()
         rig.settings.config.write_text(re.sub(rf"{STAMP_VARIABLE} \S+", f"{STAMP_VARIABLE} older", text))
         await rig.start()
-        before = rig.worker_ids()
+        before = rig.haproxy_ids()
         async with visitors(rig, app) as seen, HAProxyRouter(rig.settings) as newer:
 
             async def is_replaced() -> bool:
@@ -101,7 +99,7 @@ async def test_a_router_of_another_version_is_replaced_with_its_routes(dynos: Dy
             assert await newer.routes() == [app]
             await newer.apply(second := route(await dynos(answer())))
             assert (await rig.get(second.hosts[0])).status_code == 200
-        assert set(seen) == {"200"} and not set(rig.worker_ids()) <= set(before)
+        assert set(seen) == {"200"} and not set(rig.haproxy_ids()) <= set(before)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -113,12 +111,11 @@ async def test_a_kept_connection_of_a_replaced_haproxy_has_its_next_request_answ
     writer.write(request)
     assert (await reader.readuntil(b"hello world\n")).startswith(b"HTTP/1.1 200")
     await asyncio.sleep(0.5)  # written by then
-    before = rig.worker_ids()
-    assert rig.process is not None
-    rig.process.send_signal(signal.SIGUSR2)
+    before = rig.haproxy_ids()
+    rig.reload()
 
     async def is_replaced() -> bool:
-        return not set(rig.worker_ids()) <= set(before) and "Proxy outside stopped" in rig.settings.log.read_text()
+        return not set(rig.haproxy_ids()) <= set(before) and "Proxy outside stopped" in rig.settings.log.read_text()
 
     await until(is_replaced)
     writer.write(request)

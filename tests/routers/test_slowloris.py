@@ -63,14 +63,14 @@ async def test_headers_that_trickle_in_hold_nobody_up_and_are_cut(dynos: Dynos) 
         slow, other = route(victim := await dynos(answer())), route(await dynos(answer()))
         await router.apply(slow)
         await router.apply(other)
-        before = rig.worker_memory_bytes()
+        before = rig.memory_bytes()
         begun = time.monotonic()
         head = f"GET / HTTP/1.1\r\nHost: {slow.hosts[0]}\r\n".encode()
         pairs = await _crowd(rig, head)
         crowd = [asyncio.create_task(_trickle(*pair, b"X-A: " + b"a" * 1000)) for pair in pairs]
         assert await _asks(rig, other.hosts[0]) == [200] * QUICK_ASKS
         assert await _asks(rig, slow.hosts[0]) == [200] * QUICK_ASKS
-        used = rig.worker_memory_bytes() - before
+        used = rig.memory_bytes() - before
         said = await asyncio.gather(*crowd)
         assert all(one == b"" or one.startswith(b"HTTP/1.1 408 ") for one in said)
         assert time.monotonic() - begun >= HEADER_TIMEOUT_S
@@ -134,12 +134,12 @@ async def test_responses_read_slowly_take_bounded_memory_and_hold_nobody_up(dyno
         slow, other = route(await dynos(large)), route(await dynos(answer()))
         await router.apply(slow)
         await router.apply(other)
-        before = rig.worker_memory_bytes()
+        before = rig.memory_bytes()
         head = f"GET / HTTP/1.1\r\nHost: {slow.hosts[0]}\r\n\r\n".encode()
         readers = 100
         pairs = await asyncio.gather(*(_connected(rig, head) for _ in range(readers)))
         assert all([await reader.read(1) == b"H" for reader, _ in pairs])  # and then they hardly read any more
         assert await _asks(rig, other.hosts[0]) == [200] * QUICK_ASKS
-        assert rig.worker_memory_bytes() - before < readers * MEMORY_PER_SLOW_BYTES
+        assert rig.memory_bytes() - before < readers * MEMORY_PER_SLOW_BYTES
         for _, writer in pairs:
             writer.transport.abort()

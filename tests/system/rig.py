@@ -8,6 +8,7 @@ import http.client
 import os
 import pwd
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -175,6 +176,27 @@ class Copy:
     def kill(self, service: str) -> None:
         """kill -9; returns when runit has started another process."""
         self._kill(service, lambda: self.pid(service))
+
+    def haproxy(self) -> int:
+        """The HAProxy that serves, as it says itself. Raises: OSError, IndexError while there is none."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(self.home / "run/haproxy.sock"))
+            connection.sendall(b"show info\n")
+            said = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        return int(re.findall(r"^Pid: (\d+)$", said, re.MULTILINE)[0])
+
+    def kill_haproxy(self) -> None:
+        """kill -9; returns when its starter has started another."""
+        killed = self.haproxy()
+        os.kill(killed, signal.SIGKILL)
+
+        def is_replaced() -> bool:
+            with contextlib.suppress(OSError, IndexError):
+                return self.haproxy() != killed
+            return False
+
+        eventually(is_replaced, "another HAProxy")
 
     def postmaster(self, cluster: str = "postgres") -> int:
         """The main process of PostgreSQL's server. Raises: OSError, ValueError, IndexError while it is replaced."""

@@ -10,10 +10,8 @@ from urllib.parse import urlsplit
 from ..config import SETTINGS, WITH_PASSWORDS, Settings
 from ..core.reach import DATABASE_PORT
 
-# Its stdout is the request log, opened by itself: it may put a link there, which root would follow. HAProxy takes O_APPEND off its
-# stdout (2.6: fd_set_nonblock), and would then write over the log from its beginning: an empty line, which readers pass over, moves the
-# descriptor to the end before.
-_INTO_LOG = ("/bin/sh", "-c", 'exec >>"$1" && shift && echo && exec "$@"', "router")
+# It opens the request log itself: it may put a link there, which root would follow.
+_STARTER = Path(__file__).parents[1] / "routers" / "haproxy" / "starter.sh"
 
 # All visitors wait for this one process, which never works long at a time; decisions/0091.
 _ROUTER_FIRST = -10
@@ -64,7 +62,6 @@ def services(settings: Settings) -> tuple[Service, ...]:
     """The three processes. A database URL with a password goes into senryu.toml, not into argv."""
     home, ours = settings.home, flags(settings)
     needs_low_port = min(settings.port, settings.tls_port) < 1024
-    haproxy = ("/usr/sbin/haproxy", "-W", "-db", "-S", f"{home}/run/haproxy-master.sock,mode,660", "-f", f"{home}/router/haproxy.cfg")
     front = ("--objects-host", settings.objects_host, "--router-port", str(settings.port), "--router-port", str(settings.tls_port))
     address = ("--router-address", settings.listen) if settings.listen else ()
     lan = ("--router-lan-address", settings.lan_address) if settings.lan_address else ()
@@ -79,7 +76,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         Service(
             "router",
             "Senryu router: HAProxy",
-            (*_INTO_LOG, f"{home}/router/requests.log", *haproxy),
+            ("/bin/sh", str(_STARTER), str(home)),
             ROUTER_USER,
             capabilities=("net_bind_service",) if needs_low_port else (),
             niceness=_ROUTER_FIRST,

@@ -39,7 +39,9 @@ def unit(service: Service, settings: Settings) -> str:
     if service.keeps_children:
         lines += ["KillMode=process", "Delegate=yes", "TasksMax=infinity", "LimitNOFILE=65536"]
     else:
-        lines += ["KillMode=mixed", "TimeoutStopSec=15", "LimitNOFILE=65536", *_HARDENING, f"ReadWritePaths={settings.home}"]
+        # What the router's starter leaves when it is killed serves on; told to end, it ends all of it itself.
+        mode = "process" if service.name == "router" else "mixed"
+        lines += [f"KillMode={mode}", "TimeoutStopSec=15", "LimitNOFILE=65536", *_HARDENING, f"ReadWritePaths={settings.home}"]
     if service.capabilities:
         names = " ".join(f"CAP_{name.upper()}" for name in service.capabilities)
         lines += [f"AmbientCapabilities={names}", f"CapabilityBoundingSet={names}"]

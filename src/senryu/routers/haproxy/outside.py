@@ -49,7 +49,7 @@ def frontend(settings: RouterSettings) -> str:
         "  tcp-request connection track-sc0 src\n"
         f"  tcp-request connection reject if {{ sc0_conn_cur gt {settings.source_connections} }}\n"
         "  option idle-close-on-response\n"  # a replaced process waits for a connection's next request: it may be on its way
-        "  log stdout len 65535 format raw local0 info\n"
+        '  log "${SENRYU_LOG-stdout}" len 65535 format raw local0 info\n'  # as starter.sh says
         f"  log-format '{LOG_FORMAT}'\n"
         f"{_visitor(settings)}{objects.BY_GATEWAY}{_plain(settings)}{_SAFE_HOST}{objects.rules(settings)}{_others(settings)}"
         '  http-response add-header Via "1.1 senryu"\n'

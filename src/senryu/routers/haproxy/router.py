@@ -38,6 +38,7 @@ T = TypeVar("T")
 _SAVE_AFTER_S = 0.2
 _TIDY_EVERY_S = 5.0
 _RELOAD_TIMEOUT_S = 20.0
+_LOOKS_BEFORE_ASKING_AGAIN = 25
 _REQUESTS_LOGGED_MAX_CHARS = 200
 
 
@@ -248,8 +249,9 @@ class HAProxyRouter(Router):
 
     async def _reload(self, is_done: Callable[[], Awaitable[bool]]) -> None:
         """A seamless one: the new process takes the ports over, old connections end in the old process in their own time."""
-        await reload(self._settings.master_socket)
-        for _ in range(round(_RELOAD_TIMEOUT_S / _SAVE_AFTER_S)):
+        for look in range(round(_RELOAD_TIMEOUT_S / _SAVE_AFTER_S)):
+            if look % _LOOKS_BEFORE_ASKING_AGAIN == 0:  # the one who was asked may have been replaced just then
+                await reload(self._settings.reload_pipe, self._settings.master_socket)
             await asyncio.sleep(_SAVE_AFTER_S)
             with contextlib.suppress(Unavailable):
                 if await is_done():

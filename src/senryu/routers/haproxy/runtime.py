@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import re
 import socket
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,20 +39,39 @@ async def ask(path: Path, commands: Sequence[str]) -> list[str]:
         raise Unavailable("The router does not answer; it may be restarting, try again in a moment.") from error
 
 
-async def reload(master_socket: Path) -> None:
-    """Has the master start a new worker from the files and retire the old one, without closing a port.
+async def reload(pipe: Path, master_socket: Path) -> None:
+    """Has a new HAProxy start from the files and the running one retire, without closing a port: `starter.sh` is asked, or the master.
 
-    Raises Unavailable when the master cannot be told. Whether the new worker came up is for the caller to see.
+    Raises Unavailable when neither can be told. Whether the new one came up is for the caller to see.
     """
     try:
-        async with asyncio.timeout(limits.ROUTER_TIMEOUT_S):
-            reader, writer = await asyncio.open_unix_connection(str(master_socket))
-            writer.write(b"reload\n")
-            with contextlib.suppress(ConnectionError):  # it replaces itself while we listen
-                await reader.read()
-            writer.close()
+        try:
+            _write_line(pipe)
+        except OSError:
+            await _reload_by_master(master_socket)
     except (OSError, TimeoutError) as error:
         raise Unavailable("The router does not answer; it may be restarting, try again in a moment.") from error
+
+
+def _write_line(pipe: Path) -> None:
+    """At once or not at all. Raises: OSError when nobody reads there."""
+    descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENXIO, "this is no pipe", str(pipe))
+        os.write(descriptor, b"reload\n")
+    finally:
+        os.close(descriptor)
+
+
+async def _reload_by_master(socket_path: Path) -> None:
+    """For a router that has run since before an upgrade. Raises: OSError, TimeoutError."""
+    async with asyncio.timeout(limits.ROUTER_TIMEOUT_S):
+        reader, writer = await asyncio.open_unix_connection(str(socket_path))
+        writer.write(b"reload\n")
+        with contextlib.suppress(ConnectionError):  # it replaces itself while we listen
+            await reader.read()
+        writer.close()
 
 
 async def _connected(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

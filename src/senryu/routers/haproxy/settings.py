@@ -104,7 +104,7 @@ class RouterSettings:
 
     @property
     def log(self) -> Path:
-        """Where the starter sends HAProxy's stdout."""
+        """HAProxy's stdout, as `starter.sh` opens it."""
         return self.folder / "requests.log"
 
     @property
@@ -117,7 +117,13 @@ class RouterSettings:
         return self.home / "run" / "haproxy.sock"
 
     @property
+    def reload_pipe(self) -> Path:
+        """Where `starter.sh` reads that HAProxy is to start anew."""
+        return self.home / "run" / "router.reload"
+
+    @property
     def master_socket(self) -> Path:
+        """HAProxy's own master, as versions without `starter.sh` had it: the router is not restarted by an upgrade."""
         return self.home / "run" / "haproxy-master.sock"
 
     @property

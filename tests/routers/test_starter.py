@@ -1,0 +1,295 @@
+"""What starts HAProxy in place of its own master: on the real programs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from senryu.core.errors import Unavailable
+from senryu.routers.haproxy import files
+from senryu.routers.haproxy import router as driver
+from senryu.routers.haproxy.config import config_text
+from senryu.routers.haproxy.runtime import reload
+
+from .conftest import Dynos
+from .rig import STARTER, Behaviour, Rig, answer, route, running_haproxy, until
+from .test_restart import Started, visitors
+
+pytestmark = pytest.mark.system
+
+
+class Endless:
+    """A dyno whose answers go on until they are released."""
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not self.release.is_set():
+            writer.write(b"a")
+            await asyncio.sleep(0.1)
+        writer.write(b"z")
+
+
+def _starters(rig: Rig) -> list[int]:
+    """The processes that run the script for this home: it, and who watches each HAProxy."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if STARTER.encode() in words and str(rig.settings.home).encode() in words:
+            found.append(int(process.name))
+    return found
+
+
+async def _nothing_more(rig: Rig) -> bool:
+    """Below the starter is who watches HAProxy, and nobody who has ended."""
+    assert rig.process is not None
+    children = Path(f"/proc/{rig.process.pid}/task/{rig.process.pid}/children").read_text().split()
+    return len(children) == 1 and all(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children)
+
+
+async def _one_is_left(rig: Rig, before: list[int]) -> bool:
+    there = rig.haproxy_ids()
+    return len(there) == 1 and there[0] not in before
+
+
+async def _takes_over(rig: Rig, before: list[int]) -> bool:
+    """Another one serves: it answers at the socket that it took."""
+    return bool(set(rig.haproxy_ids()) - set(before)) and "Proxy outside stopped" in rig.settings.log.read_text(errors="replace")
+
+
+def _paths_in(log: Path) -> list[str]:
+    """The path of each request that the log tells of; every line of it is whole."""
+    raw = [line.lstrip(b"\0") for line in log.read_bytes().split(b"\n")]
+    paths = [str(json.loads(line)[3]) for line in raw if line.startswith(b"[1")]
+    return [path for path in paths if path != "-"]  # a look whether it is up
+
+
+@asynccontextmanager
+async def _long_visit(started: Started, dynos: Dynos, behaviour: Behaviour, path: str) -> AsyncIterator[asyncio.Task[httpx.Response]]:
+    rig, router = started
+    await router.apply(app := route(dyno := await dynos(behaviour)))
+    visit = asyncio.create_task(rig.get(app.hosts[0], path))
+
+    async def has_begun() -> bool:
+        return bool(dyno.heads)
+
+    await until(has_begun)
+    await asyncio.sleep(0.5)  # written by then
+    try:
+        yield visit
+    finally:
+        visit.cancel()
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_lines_of_the_old_haproxy_and_of_the_new_one_do_not_write_over_one_another(
+    haproxy: Started, dynos: Dynos, is_killed: bool
+) -> None:
+    """Asked to, the starter has them share an open file; killed, it cannot."""
+    rig, router = haproxy
+    await router.apply(app := route(await dynos(answer())))
+    endless = Endless()
+    async with _long_visit(haproxy, dynos, endless, "/long") as visit:
+        for number in range(20):
+            await rig.get(app.hosts[0], f"/before/{number}")
+        before = rig.haproxy_ids()
+        if is_killed:
+            rig.kill_starter()
+            assert (await rig.get(app.hosts[0], "/left")).status_code == 200
+            await rig.start()
+        else:
+            rig.reload()
+        await until(lambda: _takes_over(rig, before))
+        for number in range(20):
+            await rig.get(app.hosts[0], f"/after/{number}")
+        endless.release.set()
+        assert (await visit).text.endswith("az")
+    await until(lambda: _one_is_left(rig, before))
+    wanted = [f"/{when}/{number}" for when in ("before", "after") for number in range(20)] + ["/long"] + ["/left"] * is_killed
+    assert sorted(_paths_in(rig.settings.log)) == sorted(wanted)
+    seen = set()
+    async with asyncio.timeout(10):
+        async for batch in router.requests(0):
+            seen |= {line.path for line in batch}
+            if "/after/19" in seen:
+                break
+    assert {f"/after/{number}" for number in range(20)} <= seen
+
+
+async def test_a_killed_starter_leaves_haproxy_serving_and_the_next_takes_over_without_a_refusal(haproxy: Started, dynos: Dynos) -> None:
+    rig, router = haproxy
+    await router.apply(app := route(await dynos(answer())))
+    await asyncio.sleep(0.5)
+    async with visitors(rig, app) as seen:
+        for _ in range(3):
+            before = rig.haproxy_ids()
+            rig.kill_starter()
+
+            async def is_alone() -> bool:
+                return len(_starters(rig)) == len(rig.haproxy_ids()) == 1  # who watches it ends with it
+
+            await until(is_alone)
+            await router.apply(more := route(await dynos(answer())))
+            assert (await rig.get(more.hosts[0])).status_code == 200
+            await asyncio.sleep(0.5)
+            await rig.start()
+            await until(lambda before=before: _one_is_left(rig, before))  # type: ignore[misc]
+            await until(lambda: _nothing_more(rig))
+            assert len(_starters(rig)) == 2
+    assert set(seen) == {"200"}, seen
+
+
+async def test_haproxy_killed_is_started_again_at_once_by_the_same_starter(haproxy: Started, dynos: Dynos) -> None:
+    rig, router = haproxy
+    await router.apply(app := route(await dynos(answer())))
+    await asyncio.sleep(2.1)  # one that ends right after its start is the supervisor's
+    endless = Endless()
+    async with _long_visit(haproxy, dynos, endless, "/") as visit:
+        [old] = rig.haproxy_ids()
+        rig.reload()
+        await until(lambda: _takes_over(rig, [old]))
+        await asyncio.sleep(2.1)
+        [newest] = set(rig.haproxy_ids()) - {old}
+        os.kill(newest, signal.SIGKILL)
+
+        async def is_back() -> bool:
+            try:
+                return (await rig.get(app.hosts[0])).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        await until(is_back)
+        assert rig.process is not None and rig.process.poll() is None
+        endless.release.set()
+        assert (await visit).text.endswith("az")  # another's death is none of its business
+    await until(lambda: _one_is_left(rig, [old, newest]))
+    await until(lambda: _nothing_more(rig))
+
+
+async def test_a_haproxy_that_dies_as_soon_as_it_serves_is_left_to_the_supervisor(haproxy: Started) -> None:
+    rig, _ = haproxy
+    rig.stop()
+    await rig.start()
+    os.kill(rig.haproxy_ids()[0], signal.SIGKILL)
+    assert rig.process is not None
+    process = rig.process
+
+    async def has_ended() -> bool:
+        return process.poll() is not None
+
+    await until(has_ended)
+    assert process.returncode == 1 and not _starters(rig)
+
+
+async def test_a_configuration_that_haproxy_refuses_leaves_the_running_one_serving(
+    haproxy: Started, dynos: Dynos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, router = haproxy
+    apps = [route(await dynos(answer())) for _ in range(5)]  # one more than it has room for
+    for app in apps[:4]:
+        await router.apply(app)
+    before = rig.haproxy_ids()
+    async with visitors(rig, apps[0]) as seen:
+        with monkeypatch.context() as patched:
+            patched.setattr(driver, "_RELOAD_TIMEOUT_S", 2.0)
+            patched.setattr(files, "config_text", lambda *given: config_text(*given) + "\nnonsense\n")
+            with pytest.raises(Unavailable, match="did not start anew"):
+                await router.apply(apps[4])
+        assert rig.haproxy_ids() == before
+        assert "the running one goes on" in rig.stderr.read_text() and "nonsense" in rig.stderr.read_text()
+        await router.apply(apps[4])
+        assert (await rig.get(apps[4].hosts[0])).status_code == 200
+    assert set(seen) == {"200"}, seen
+
+
+async def test_many_reloads_while_visits_go_on_leave_one_haproxy_when_the_others_time_is_over(dynos: Dynos) -> None:
+    async with running_haproxy(forced_close_s=4.0) as (rig, router):
+        await router.apply(app := route(await dynos(Endless())))
+        await asyncio.sleep(0.5)
+        visits = []
+        async with visitors(rig, other := route(await dynos(answer()))) as seen:
+            await router.apply(other)
+            await asyncio.sleep(0.5)
+            seen.clear()
+            for _ in range(4):
+                visits.append(asyncio.create_task(rig.get(app.hosts[0])))
+                await asyncio.sleep(0.2)
+                before = rig.haproxy_ids()
+                await reload(rig.settings.reload_pipe, rig.settings.master_socket)
+
+                async def is_another(before: list[int] = before) -> bool:
+                    return not set(rig.haproxy_ids()) <= set(before)
+
+                await until(is_another)
+            for _ in range(10):  # more than it can carry out one by one
+                await reload(rig.settings.reload_pipe, rig.settings.master_socket)
+            before = rig.haproxy_ids()
+            assert len(before) > 2
+            await until(lambda: _one_is_left(rig, before))
+        assert set(seen) == {"200"}, seen
+        await until(lambda: _nothing_more(rig))
+        for ended in await asyncio.gather(*visits, return_exceptions=True):
+            assert isinstance(ended, BaseException) or not ended.text.endswith("z"), ended
+
+
+async def test_told_to_end_it_leaves_no_haproxy_of_its_home(haproxy: Started, dynos: Dynos) -> None:
+    """Not those that end in their own time, nor one that has just been started, nor what another starter left."""
+    rig, _ = haproxy
+    async with running_haproxy() as (other, _), _long_visit(haproxy, dynos, Endless(), "/"):
+        before = rig.haproxy_ids()
+        rig.kill_starter()
+        await rig.start()
+        await until(lambda: _takes_over(rig, before))
+        await reload(rig.settings.reload_pipe, rig.settings.master_socket)
+        assert rig.process is not None
+        process = rig.process
+        rig.stop()
+        assert process.returncode == 0
+        assert not rig.haproxy_ids() and not _starters(rig)
+        assert len(other.haproxy_ids()) == 1
+
+
+async def test_a_router_with_a_master_of_an_earlier_version_is_reloaded_and_then_taken_over_from(dynos: Dynos) -> None:
+    async with running_haproxy() as (rig, router):
+        rig.stop()
+        rig.settings.reload_pipe.unlink()
+        master = rig.settings.master_socket
+        await rig.start(("haproxy", "-W", "-db", "-S", f"{master},mode,660", "-f", str(rig.settings.config)))
+        apps = [route(await dynos(answer())) for _ in range(5)]  # one more than it has room for
+        for app in apps:
+            await router.apply(app)
+        assert (await rig.get(apps[4].hosts[0])).status_code == 200
+        await asyncio.sleep(0.5)
+        earlier, before = rig.process, rig.haproxy_ids()
+        async with visitors(rig, apps[4]) as seen:
+            await rig.start()
+            await until(lambda: _one_is_left(rig, before))
+        assert set(seen) == {"200"}, seen
+        assert earlier is not None and earlier.wait(10) == 0
+        assert not master.exists()
+
+
+async def test_nobody_there_to_start_haproxy_anew_is_said_at_once(haproxy: Started) -> None:
+    rig, _ = haproxy
+    rig.stop()
+    pipe = rig.settings.reload_pipe
+    with pytest.raises(Unavailable):
+        await reload(pipe, rig.settings.master_socket)
+    pipe.unlink()
+    pipe.write_text("")
+    with pytest.raises(Unavailable):
+        await reload(pipe, rig.settings.master_socket)
+    assert not pipe.read_text()
