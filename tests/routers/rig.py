@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,9 +135,12 @@ class Rig:
         """With `kill` starter and HAProxy die by SIGKILL, as in a power cut."""
         if kill:
             self.kill_starter()
-            for pid in self.haproxy_ids():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            deadline = time.monotonic() + DEADLINE_S
+            while (there := self.haproxy_ids()) and time.monotonic() < deadline:
+                for pid in there:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.005)
         elif self.process is not None:
             self.process.terminate()
             self.process.wait(DEADLINE_S)

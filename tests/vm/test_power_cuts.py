@@ -45,6 +45,43 @@ def _await_invariants(machine: Machine, when: str) -> None:
         assert time.monotonic() < deadline, f"{when}: {wrong}"
 
 
+def _main_pid(machine: Machine) -> int:
+    return int(machine.shell("systemctl show -p MainPID --value senryu-router"))
+
+
+def _haproxys(machine: Machine) -> set[int]:
+    return {int(pid) for pid in machine.shell("pgrep -x -U senryu-router haproxy").split()}
+
+
+@pytest.mark.timeout(1800)
+def test_the_routers_unit_is_reloaded_killed_and_restarted(machine: Machine) -> None:
+    """First, while the machine is as it was installed."""
+
+    def is_another(before: set[int]) -> bool:
+        return bool(now := _haproxys(machine)) and not now & before and machine.visit("localhost", "/senryu/health").status == 200
+
+    first, starter = _haproxys(machine), _main_pid(machine)
+    assert len(first) == 1
+    machine.shell("systemctl reload senryu-router")
+    eventually(lambda: is_another(first), "another HAProxy after a reload", _SETTLE_S)
+    assert _main_pid(machine) == starter
+    second = _haproxys(machine)
+    machine.shell("systemctl kill -s KILL --kill-who=main senryu-router")
+    assert machine.visit("localhost", "/senryu/health").status == 200
+    eventually(lambda: is_another(second), "a HAProxy that takes over from the one that was left", _SETTLE_S)
+    assert _main_pid(machine) != starter
+    third = _haproxys(machine)
+    machine.shell(f"kill -KILL {' '.join(map(str, third))}")
+    eventually(lambda: is_another(third), "another HAProxy after its death", _SETTLE_S)
+    machine.shell("systemctl stop senryu-router")
+    assert not _haproxys(machine)
+    machine.shell("systemctl start senryu-router")
+    machine.await_health()
+    nice = machine.shell("ps -o ni= -p $(pgrep -x -U senryu-router haproxy)").split()
+    assert nice == ["-10"] and machine.shell("systemctl is-active senryu-router").split() == ["active"]
+    _say(f"reloaded, killed and restarted: {sorted(first | second | third)} and then {sorted(_haproxys(machine))}")
+
+
 @pytest.mark.timeout(4 * 3600)
 def test_whatever_was_acknowledged_outlives_the_power(machine: Machine, tmp_path: Path) -> None:
     chance = random.Random(SEED)
