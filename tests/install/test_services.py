@@ -64,8 +64,10 @@ def test_only_the_router_may_bind_low_ports_and_only_when_it_must(chosen: Settin
 
 
 def test_the_router_alone_comes_before_other_work(chosen: Settings) -> None:
+    sessions = {service.name for service in services(chosen) if "prlimit --nice=30 --pid $$ || true\n" in run_script(service, chosen.home)}
+    assert sessions == {"router"}
     first = {service.name for service in services(chosen) if "nice -n -10 setpriv" in run_script(service, chosen.home)}
-    assert first == {"router"} == {service.name for service in services(chosen) if "\nNice=-10\n" in unit(service, chosen)}
+    assert first == {"router"} == {service.name for service in services(chosen) if "\nNice=-10\nLimitNICE=-10\n" in unit(service, chosen)}
 
 
 def test_a_restart_of_the_agent_leaves_dynos_alone(chosen: Settings) -> None:

@@ -27,6 +27,7 @@ def run_script(service: Service, home: Path) -> str:
         raised = (f"--inh-caps={','.join(capabilities)}", f"--ambient-caps={','.join(capabilities)}") if capabilities else ()
         words = ("setpriv", f"--reuid={service.user}", f"--regid={USER}", "--init-groups", *raised, *words)
     if service.niceness:
+        lines.append(f"prlimit --nice={20 - service.niceness} --pid $$ || true")  # for sessions that it begins
         words = ("nice", "-n", str(service.niceness), *words)  # where it may not, it says so and goes on
     lines.append("exec " + shlex.join(("env", "-i", *(f"{name}={value}" for name, value in environment(home).items()), *words)))
     return "\n".join(lines) + "\n"

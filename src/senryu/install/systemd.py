@@ -32,7 +32,7 @@ def unit(service: Service, settings: Settings) -> str:
     lines += ["[Service]", "Type=exec", f"User={service.user}", f"Group={group}", f"UMask={umask}"]
     lines.append(f"ExecStart={_quoted(service.argv)}")
     if service.niceness:
-        lines.append(f"Nice={service.niceness}")
+        lines += [f"Nice={service.niceness}", f"LimitNICE={service.niceness:+}"]  # the limit: for sessions that it begins
     if service.name == "router":
         lines.append("ExecReload=/bin/kill -USR2 $MAINPID")
     lines += ["Restart=always", "RestartSec=1"]

@@ -31,6 +31,8 @@ replace() {
   started=$?
   [ $started != 0 ] || { exec 9<&5 && mv "$pipe.new" "$pipe"; }
   exec 5<&- 7>&-
+  # It has a session of its own, and those share the processors by the niceness of each (sched(7), autogroup): it gets the starter's.
+  for pid in $(running | grep -vxF "${others:-none}"); do nice 2>/dev/null >"/proc/$pid/autogroup"; done
 }
 
 # Ends with 0 for a line, with 1 for the end of HAProxy.
