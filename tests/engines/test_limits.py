@@ -44,11 +44,11 @@ async def test_a_fork_bomb_stops_at_the_limit_and_can_be_ended(engine: Container
     assert (await ended(engine, bomb.id)).exit_status == 137
 
 
-async def test_what_writes_a_dynos_output_has_a_share_of_the_processor_among_the_dynos(agent: Agent, engine: ContainerEngine) -> None:
+async def test_what_writes_dynos_output_uses_up_none_of_the_dynos_share_of_the_processor(agent: Agent, engine: ContainerEngine) -> None:
     wanted = one_off("sleep 1000")
     await engine.start(wanted)
     pid = json.loads((agent.home / "agent" / "dynos" / str(wanted.id) / "record.json").read_text())["shim_pid"]
-    group = f"/senryu-{(agent.home / 'agent' / 'lot').read_text()}/shims"
+    group = f"/senryu-{(agent.home / 'agent' / 'lot').read_text()}-shims"
     async with asyncio.timeout(DEADLINE_S):
         while not re.search(rf":(cpu[^:]*)?:{group}$", Path(f"/proc/{pid}/cgroup").read_text(), re.MULTILINE):
             await asyncio.sleep(0.02)

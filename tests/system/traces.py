@@ -74,9 +74,8 @@ def _named_namespaces(home: Path) -> Iterator[str]:
 
 def _cgroups(lot: int) -> Iterator[str]:
     for top in Path("/sys/fs/cgroup").glob("*/"):
-        for group in (top, top / f"senryu-{lot}"):
-            if group.name == f"senryu-{lot}" and group.is_dir():
-                yield f"cgroup {group}"
+        for name in (f"senryu-{lot}", f"senryu-{lot}-shims"):
+            yield from (f"cgroup {group}" for group in (top, top / name) if group.name == name and group.is_dir())
 
 
 def _mounts(home: Path) -> Iterator[str]:

@@ -17,7 +17,7 @@ from uuid import UUID
 from .lot import Lot
 
 _ROOT = Path("/sys/fs/cgroup")
-_SHIMS = "shims"
+_SHIMS_BEFORE = "shims"  # below the dynos' group, in versions before November 2026
 _ENDING_S = 5.0
 _STAY_S = 0.004  # less than what a quiet moment takes to come
 
@@ -90,12 +90,13 @@ class Cgroup:
 def adopt_shim(lot: Lot, pid: int) -> None:
     """Moves a conmon out of the agent's own group, so that stopping the agent's service stops no dyno. Best effort.
 
-    Its processor time is the dynos', too: one that writes a flood of lines makes its conmon work, which must not outweigh the router.
+    All conmons together weigh as much as one process of the machine: a dyno that writes a flood of lines makes its conmon work, which must
+    not outweigh the router, nor use up what the dynos have; decisions/0091.
     """
     for hierarchy in (_ROOT, _ROOT / "systemd", _ROOT / "unified", _ROOT / "cpu"):
         if not (hierarchy / "cgroup.procs").exists():
             continue
-        group = hierarchy / lot.cgroup / _SHIMS
+        group = hierarchy / lot.shims_cgroup
         with contextlib.suppress(OSError):
             group.mkdir(parents=True, exist_ok=True)
             (group / "cgroup.procs").write_text(str(pid))
@@ -104,9 +105,10 @@ def adopt_shim(lot: Lot, pid: int) -> None:
 def end_shims(lot: Lot) -> None:
     """Kills the conmons that are left of a lot. Their dynos must have ended."""
     for hierarchy in (_ROOT, _ROOT / "systemd", _ROOT / "unified"):
-        for pid in _numbers(hierarchy / lot.cgroup / _SHIMS / "cgroup.procs"):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for group in (hierarchy / lot.shims_cgroup, hierarchy / lot.cgroup / _SHIMS_BEFORE):
+            for pid in _numbers(group / "cgroup.procs"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def remove_group(path: str) -> None:

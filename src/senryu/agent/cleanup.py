@@ -38,7 +38,8 @@ def clean(home: Home, user: str) -> None:
 
 def _give_back(our_lot: Lot) -> None:
     cgroup.end_shims(our_lot)
-    cgroup.remove_group(f"/{our_lot.cgroup}")
+    for group in (our_lot.cgroup, our_lot.shims_cgroup):
+        cgroup.remove_group(f"/{group}")
     lot.release(our_lot, lambda is_last: network.take_down(our_lot, is_last=is_last))
 
 

@@ -54,6 +54,11 @@ class Lot:
         return f"senryu-{self.number}"
 
     @property
+    def shims_cgroup(self) -> str:
+        """The control group of all conmons."""
+        return f"senryu-{self.number}-shims"
+
+    @property
     def link_prefix(self) -> str:
         """How the names of the dynos' network devices begin."""
         return f"sn{self.number}-"
