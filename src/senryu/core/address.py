@@ -25,7 +25,7 @@ NOT_THE_INTERNET: Final = (
     "224.0.0.0/3",
 )
 _LAN: Final = tuple(IPv4Network(network) for network in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
-_DYNOS: Final = IPv4Network("10.64.0.0/11")
+DYNOS: Final = IPv4Network("10.64.0.0/11")
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _EXCHANGES: Final = (IPv6Network("::/96"), IPv6Network("2001::/32"), IPv6Network("fec0::/10"))  # IPv4-compatible, Teredo, site-local
 _LOW_PORTS: Final = frozenset({80, 443, 514, 601})
@@ -45,7 +45,7 @@ def is_lan_address(address: str) -> bool:
         found = IPv4Address(address)
     except ValueError:
         return False
-    return found not in _DYNOS and any(found in network for network in _LAN)
+    return found not in DYNOS and any(found in network for network in _LAN)
 
 
 def is_public(address: str) -> bool:

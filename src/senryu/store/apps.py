@@ -47,12 +47,9 @@ async def lock_app(tx: Transaction, id: UUID) -> App | None:
     return noun(App, row) if row else None
 
 
-async def lock_apps(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, App]:
-    """Several apps by id, each as `lock_app`; in one order, so that nobody waits for somebody who waits for them."""
-    if not ids:
-        return {}
-    query = select(apps).where(apps.c.id.in_(ids)).order_by(apps.c.id).with_for_update()
-    return {row["id"]: noun(App, row) for row in (await tx.execute(query)).mappings()}
+async def lock_apps(tx: Transaction, ids: Collection[UUID]) -> None:
+    """Several apps, each as `lock_app`; in one order, so that nobody waits for somebody who waits for them."""
+    await tx.execute(select(apps.c.id).where(apps.c.id.in_(ids)).order_by(apps.c.id).with_for_update())
 
 
 async def list_apps(tx: Transaction, account_id: UUID | None = None) -> list[App]:

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.htm
 from __future__ import annotations
 
 from senryu.core import limits
+from senryu.core.address import DYNOS
 from senryu.routers.haproxy.lines import ms, quoted
 from senryu.routers.haproxy.settings import RouterSettings
 
@@ -17,9 +18,9 @@ FULL = _ERROR.format(
 _AWAY = _ERROR.format(code="ServiceUnavailable", message="Object storage is starting or restarting; try again in a moment.")
 
 
-# Dynos are led here for object storage only (agent/front.py): by the first address of their lot, from one of 10.64.0.0/11 (agent/lot.py).
+# Dynos are led here for object storage only (agent/front.py): by the first address of their lot (agent/lot.py).
 BY_GATEWAY = (
-    "  tcp-request session set-var(sess.by_gateway) bool(1) if { src 10.64.0.0/11 }"
+    f"  tcp-request session set-var(sess.by_gateway) bool(1) if {{ src {DYNOS} }}"
     r" { dst -m reg ^10\.(6[4-9]|[78][0-9]|9[0-5])\.(0|32|64|96|128|160|192|224)\.1$ }"
     "\n"
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from senryu.core import limits
-from senryu.core.address import NOT_THE_INTERNET
+from senryu.core.address import DYNOS, NOT_THE_INTERNET
 from senryu.routers.haproxy import objects, pages
 from senryu.routers.haproxy.lines import HTML, ms, quoted
 from senryu.routers.haproxy.settings import RouterSettings
@@ -70,16 +70,15 @@ def _visitor(settings: RouterSettings) -> str:
     """Who the visitor is. A dyno (agent/lot.py) that comes by a public address of this machine, or `lan_address`, is that address.
 
     Its own is private, and apps take what a private address says of others in X-Forwarded-For for a proxy's word (Rails' RemoteIp, Rack,
-    proxy-addr); another one with each start, it would have guesses at passwords counted anew. As text: an
-    address would be written out anew for each header and log line.
+    proxy-addr); another one with each start, it would have guesses at passwords counted anew. As text: an address would be written out
+    anew for each header and log line.
     """
-    dyno = "  tcp-request session set-var-fmt(sess.visitor) %[dst] if { src 10.64.0.0/11 }"
+    dyno = f"  tcp-request session set-var-fmt(sess.visitor) %[dst] if {{ src {DYNOS} }}"
     return (
         "  tcp-request session set-var-fmt(sess.visitor) %[src]\n"
         f"{dyno} !{{ dst {' '.join(NOT_THE_INTERNET)} }}\n"
         + (f"{dyno} {{ dst {settings.lan_address} }}\n" if settings.lan_address else "")
     )
-
 
 
 # What every backend adds. The frontend has deleted what came under these names.

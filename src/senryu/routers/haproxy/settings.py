@@ -104,7 +104,7 @@ class RouterSettings:
 
     @property
     def log(self) -> Path:
-        """HAProxy's stdout, as `starter.sh` opens it."""
+        """Where HAProxy writes a line a request; `starter.sh` opens it."""
         return self.folder / "requests.log"
 
     @property
