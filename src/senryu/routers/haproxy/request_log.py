@@ -11,13 +11,14 @@ from senryu.core.codes import error_code
 from senryu.core.route import RequestLine
 
 _FIELDS, _FORWARDED = 21, 6
+_LIST = msgspec.json.Decoder(list[Any])
 _ABSENT = ("-", "<NOSRV>", "<BADREQ>")
 
 
 def request_line(raw: bytes, position: int) -> RequestLine | None:
     """The request that a log line tells of, None for a line that is none (HAProxy's own start-up words, a torn one)."""
     try:
-        fields = [str(field) for field in msgspec.json.decode(raw, type=list[Any])]
+        fields = [str(field) for field in _LIST.decode(raw)]
         if len(fields) == _FIELDS - 1:  # a HAProxy that an older version started, until this one has it start anew: both addresses in one
             fields.insert(_FORWARDED, "")
         return _line(fields, position) if len(fields) == _FIELDS else None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 from asyncinotify import Inotify, Mask
@@ -23,8 +24,10 @@ from senryu.routers.haproxy.whole import write_whole
 _OFFSET_BITS = 44
 _OFFSET = (1 << _OFFSET_BITS) - 1
 _BATCH_BYTES = 256 * limits.KIB
+_FULL_BYTES = _BATCH_BYTES // 2  # the longest line is shorter than the rest
 _BLOCK_BYTES = 4 * limits.KIB
 _LOOK_AGAIN_S = 1.0  # in case an event was missed
+_LOOK_EVERY_S = 0.05  # at most: a look costs as much as a hundred lines, and lines that come one by one would each be a look's whole find
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -36,23 +39,27 @@ class Run(msgspec.Struct, frozen=True):
     number: int
 
 
-async def request_lines(log: Path, run_file: Path, after: int) -> AsyncIterator[list[RequestLine]]:
+async def request_lines(log: Path, run_file: Path, after: int) -> AsyncGenerator[list[RequestLine], None]:
     """Batches of requests after a position, for ever. Asking for the next batch says that the last one is safe."""
-    position = after
+    position, given_back = after, -1
     with Inotify() as inotify:
         inotify.add_watch(log.parent, Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO)
         while True:
+            next_look = monotonic() + _LOOK_EVERY_S
             start, lines, position = await asyncio.to_thread(_next_batch, log, run_file, position)
             if lines:
                 yield lines
-            if position > start:
+            if position - given_back >= _BATCH_BYTES or given_back < 0 < position:
                 await asyncio.to_thread(_give_back, log, position & _OFFSET)
+                given_back = position
+            if position - start >= _FULL_BYTES:
                 continue
             try:
                 async with asyncio.timeout(_LOOK_AGAIN_S):  # not wait_for: it may lose a cancellation
                     await inotify.get()
             except TimeoutError:
                 pass
+            await asyncio.sleep(next_look - monotonic())
 
 
 def _next_batch(log: Path, run_file: Path, after: int) -> tuple[int, list[RequestLine], int]:
