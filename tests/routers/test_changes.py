@@ -22,7 +22,8 @@ SERVING_OLD = Live(
     slots=EMPTY.slots,
     hosts={"shop.localhost": "be_0001"},
     apps={"be_0001": App(APP, "shop", RouteMode.SERVE)},
-    servers={"be_0001": (Server(f"web.1:{OLD}", "10.0.0.1:5000"),)},
+    dynos={"be_0001": "10.0.0.1:5000"},
+    servers={"be_0001": (Server(f"web.1:{OLD}", "10.0.0.1:5000", number=1),)},
 )
 
 
@@ -32,17 +33,19 @@ def _texts(commands: list[Command]) -> list[str]:
 
 def test_a_new_app_gets_its_dynos_before_its_hosts() -> None:
     assert _texts(apply_commands(EMPTY, ROUTE, SETTINGS)) == [
-        f"add server be_0001/web.1:{NEW} 10.0.0.2:5000 maxconn 7 pool-max-conn 100 pool-purge-delay 500ms sni var(txn.fresh)",
+        f"add server be_0001/web.1:{NEW} 10.0.0.2:5000 maxconn 7 pool-max-conn 100 pool-purge-delay 500ms sni var(txn.fresh) id 1",
         f"enable server be_0001/web.1:{NEW}",
         f"add map /h/router/apps.map be_0001 serve:{APP}:shop",
         "add map /h/router/hosts.map shop.localhost be_0001",
+        "add map /h/router/dynos.map be_0001 10.0.0.2:5000",
     ]
 
 
 def test_a_new_dyno_takes_requests_before_the_old_one_leaves() -> None:
     assert _texts(apply_commands(SERVING_OLD, ROUTE, SETTINGS)) == [
-        f"add server be_0001/web.1:{NEW} 10.0.0.2:5000 maxconn 7 pool-max-conn 100 pool-purge-delay 500ms sni var(txn.fresh)",
+        f"add server be_0001/web.1:{NEW} 10.0.0.2:5000 maxconn 7 pool-max-conn 100 pool-purge-delay 500ms sni var(txn.fresh) id 2",
         f"enable server be_0001/web.1:{NEW}",
+        "set map /h/router/dynos.map be_0001 10.0.0.2:5000",
         f"set server be_0001/web.1:{OLD} state maint",
         f"del server be_0001/web.1:{OLD}",
     ]
@@ -51,7 +54,7 @@ def test_a_new_dyno_takes_requests_before_the_old_one_leaves() -> None:
 def test_draining_and_coming_back_are_states_of_a_server() -> None:
     old = RouteTarget(OLD, "web.1", "10.0.0.1:5000", is_draining=True)
     drain = apply_commands(SERVING_OLD, replace(ROUTE, targets=(old,)), SETTINGS)
-    assert _texts(drain) == [f"set server be_0001/web.1:{OLD} state drain"]
+    assert _texts(drain) == [f"set server be_0001/web.1:{OLD} state drain", "set map /h/router/dynos.map be_0001 none"]
     draining = replace(SERVING_OLD, servers={"be_0001": (Server(f"web.1:{OLD}", "10.0.0.1:5000", is_draining=True),)})
     back = apply_commands(draining, replace(ROUTE, targets=(replace(old, is_draining=False),)), SETTINGS)
     assert _texts(back) == [f"set server be_0001/web.1:{OLD} state ready", f"set server be_0001/web.1:{OLD} weight 1"]
@@ -66,12 +69,19 @@ def test_a_dyno_that_was_leaving_can_be_taken_back() -> None:
 def test_stopping_changes_the_mode_before_the_dynos_leave() -> None:
     texts = _texts(apply_commands(SERVING_OLD, replace(ROUTE, mode=RouteMode.STOPPED, targets=()), SETTINGS))
     assert texts[0] == f"set map /h/router/apps.map be_0001 stopped:{APP}:shop"
-    assert texts[1:] == [f"set server be_0001/web.1:{OLD} state maint", f"del server be_0001/web.1:{OLD}"]
+    assert texts[1] == "set map /h/router/dynos.map be_0001 none"
+    assert texts[2:] == [f"set server be_0001/web.1:{OLD} state maint", f"del server be_0001/web.1:{OLD}"]
 
 
 def test_what_is_routed_already_needs_no_command() -> None:
     same = replace(ROUTE, targets=(RouteTarget(OLD, "web.1", "10.0.0.1:5000"),))
     assert apply_commands(SERVING_OLD, same, SETTINGS) == []
+
+
+def test_a_haproxy_of_an_older_version_is_told_of_no_map_that_it_does_not_know() -> None:
+    older = replace(SERVING_OLD, dynos=None)
+    texts = _texts([*apply_commands(older, ROUTE, SETTINGS), *remove_commands(older, APP, SETTINGS)])
+    assert texts and not [text for text in texts if "dynos.map" in text]
 
 
 def test_a_slot_with_dynos_of_its_last_app_is_not_given_away() -> None:
@@ -86,6 +96,7 @@ def test_removing_takes_the_hosts_away_first() -> None:
     assert _texts(remove_commands(live, APP, SETTINGS)) == [
         "del map /h/router/hosts.map shop.localhost",
         "del map /h/router/apps.map be_0001",
+        "del map /h/router/dynos.map be_0001",
         "del map /h/router/error_pages.map be_0001",
         f"set server be_0001/web.1:{OLD} state maint",
         f"del server be_0001/web.1:{OLD}",

@@ -111,6 +111,19 @@ async def test_a_refusing_dyno_costs_no_request_while_another_is_up(haproxy: Sta
     assert {(await rig.get(app.hosts[0])).status_code for _ in range(40)} == {200}
 
 
+async def test_each_of_an_app_s_dynos_takes_its_share_of_the_requests(haproxy: Started, dynos: Dynos) -> None:
+    """Also of those that came one after the other, and in the places of others that left."""
+    rig, router = haproxy
+    all_of_them = [await dynos(answer()) for _ in range(8)]
+    app = route()
+    for there in (all_of_them[:3], all_of_them[:6], all_of_them[2:]):
+        await router.apply(app := replace(app, targets=tuple(dyno.target() for dyno in there)))
+        before = [len(dyno.heads) for dyno in there]
+        for number in range(40 * len(there)):
+            await rig.get(app.hosts[0], method="POST" if number % 2 else "GET")
+        assert min(len(dyno.heads) - had for dyno, had in zip(there, before, strict=True)) >= 5
+
+
 async def test_dynos_that_left_are_forgotten_when_their_last_request_ended(haproxy: Started, dynos: Dynos) -> None:
     rig, router = haproxy
     release = asyncio.Event()

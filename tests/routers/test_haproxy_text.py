@@ -42,10 +42,11 @@ def test_what_haproxy_says_becomes_routes() -> None:
         STATE,
         "0x1 a.localhost be_0001\n0x2 *.b.com be_0001",
         f"0x1 be_0001 serve:{APP}:shop",
+        "Unknown map identifier. Please use #<id> or <file>.",
         f"0x1 be_0001 {frame('https://e.com/?a=1&b=2', 'Error')}",
         "",
     ])  # fmt: skip
-    assert live.slots == ("be_0001", "be_0002")
+    assert live.slots == ("be_0001", "be_0002") and live.dynos is None
     assert live.servers["be_0002"][0].is_leaving
     assert routes_of(live) == [
         Route(

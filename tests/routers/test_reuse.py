@@ -117,6 +117,30 @@ async def test_a_read_whose_dyno_ends_in_that_moment_is_told(haproxy: Started, k
     assert (line.path, line.status, line.code, line.dyno) == ("/last", 503, "H21", "web.1")
 
 
+@pytest.mark.parametrize("resets", [False, True])
+async def test_reads_are_told_when_all_dynos_of_an_app_end_in_one_moment(haproxy: Started, resets: bool) -> None:
+    rig, router = haproxy
+    dynos = [KeepingDyno(raw(b""), name=f"web.{number}", resets=resets) for number in (1, 2, 3)]
+    for dyno in dynos:
+        await dyno.start()
+    await router.apply(app := route(*dynos))
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(httpx.AsyncClient(trust_env=False, base_url=rig.url, headers={"Host": app.hosts[0]}))
+            for _ in range(12)
+        ]
+        while not all(dyno.connections for dyno in dynos):
+            assert {one.status_code for one in await asyncio.gather(*(client.get("/before") for client in clients))} == {200}
+        answered = sum(len(dyno.requests) for dyno in dynos)
+        for dyno in dynos:
+            dyno.ends_before = 100
+            dyno.stop()
+        responses = await asyncio.gather(*(client.get("/last") for client in clients))
+    assert [response.status_code for response in responses] == [503] * len(clients)
+    lines = (await lines_of(router, app.app_id, count=answered + len(clients)))[answered:]
+    assert {(line.path, line.status, line.code) for line in lines} == {("/last", 503, "H21")}
+
+
 async def test_a_read_whose_dyno_ends_is_answered_by_another(haproxy: Started, keeping: KeepingDyno) -> None:
     rig, router = haproxy
     other = await Dyno(raw(OK), name="web.2").start()

@@ -42,7 +42,13 @@ class Visitors:
 def test_scaling_up_and_down_changes_what_runs(app: App) -> None:
     app.senryu("ps:scale", "web=3")
     eventually(lambda: app.states() == {"web.1": "up", "web.2": "up", "web.3": "up"}, "three dynos")
-    assert app.visit().status == 200
+
+    def are_all_visited() -> bool:
+        assert {app.visit().status for _ in range(20)} == {200}
+        told = app.log("--source", "heroku", "--dyno", "router")
+        return all(f" dyno=web.{number} " in told for number in (1, 2, 3))
+
+    eventually(are_all_visited, "requests to each of the three")
     app.senryu("ps:scale", "web-2")
     eventually(lambda: app.states() == {"web.1": "up"}, "one dyno")
     assert app.visit().status == 200

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from senryu.core.route import Route, is_host
 from senryu.routers.haproxy import pages
 from senryu.routers.haproxy.config import server_words
 from senryu.routers.haproxy.settings import RouterSettings
-from senryu.routers.haproxy.slots import App, Live, Server, app_value, server_of
+from senryu.routers.haproxy.slots import App, Live, Server, app_value, dynos_value, server_of
 
 _APP_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _DYNO_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}\.[0-9]{1,9}\Z")
@@ -53,10 +54,12 @@ def apply_commands(live: Live, route: Route, settings: RouterSettings) -> list[C
     slot = live.slot_of(route.app_id) or _free_slot(live)
     wanted = {server.name: server for server in map(server_of, route.targets)}
     present = {server.name: server for server in live.servers.get(slot, ())}
-    arriving = [c for server in wanted.values() for c in _arrive(slot, server, present.get(server.name), settings)]
+    numbers = (number for number in count(1) if number not in {server.number for server in present.values()})
+    arriving = [c for server in wanted.values() for c in _arrive(slot, server, present.get(server.name), numbers, settings)]
     leaving = [c for server in present.values() if server.name not in wanted for c in _leave(slot, server)]
+    dynos = _put(settings.dynos, slot, dynos_value(wanted.values()), live.dynos.get(slot)) if live.dynos is not None else []
     return [*arriving, *_page_commands(live, slot, route, settings), *_app(live, slot, route, settings),
-            *_hosts(live, slot, route, settings), *leaving]  # fmt: skip
+            *_hosts(live, slot, route, settings), *dynos, *leaving]  # fmt: skip
 
 
 def remove_commands(live: Live, app_id: UUID, settings: RouterSettings) -> list[Command]:
@@ -68,6 +71,7 @@ def remove_commands(live: Live, app_id: UUID, settings: RouterSettings) -> list[
     return [
         *(_forget(settings.hosts, host) for host, its_slot in live.hosts.items() if its_slot == slot),
         _forget(settings.apps, slot),
+        *([_forget(settings.dynos, slot)] if slot in (live.dynos or ()) else []),
         *(_forget(file, slot) for file, rows in pages_files if slot in rows),
         *(command for server in live.servers.get(slot, ()) for command in _leave(slot, server)),
     ]
@@ -105,13 +109,15 @@ def _free_slot(live: Live) -> str:
     return slot
 
 
-def _arrive(slot: str, wanted: Server, present: Server | None, settings: RouterSettings) -> list[Command]:
+def _arrive(slot: str, wanted: Server, present: Server | None, numbers: Iterator[int], settings: RouterSettings) -> list[Command]:
     name = f"{slot}/{wanted.name}"
     state = Command(f"set server {name} state {'drain' if wanted.is_draining else 'ready'}")
     if present is None:
         # Not with the keyword `enabled`: 2.6 then says the server is up and gives it nothing.
         present_as = server_words(replace(wanted, is_draining=False), settings)
-        added = Command(f"add server {name} {present_as}", ("New server registered.",))
+        # Where a server stands among those that 2.6 chooses from comes of its number, which 2.6 itself gives too late: all would stand in
+        # the same places, and of three dynos and more only the first and the last be chosen.
+        added = Command(f"add server {name} {present_as} id {next(numbers)}", ("New server registered.",))
         return [added, Command(f"enable server {name}"), *([state] if wanted.is_draining else [])]
     if present == wanted:
         return []

@@ -52,6 +52,7 @@ global
   hard-stop-after {ms(settings.forced_close_s)}
   setenv {STAMP_VARIABLE} {stamp}
   setenv SENRYU_APPS_MAP {settings.apps}
+  setenv SENRYU_DYNOS_MAP {settings.dynos}
   setenv SENRYU_HOLD_MS {round(settings.boot_timeout_s * 1000)}
 {answer_environment(settings)}  setenv SENRYU_PLATFORM {settings.platform_socket}
   setenv SENRYU_WAITING {settings.waiting_socket}

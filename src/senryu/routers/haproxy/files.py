@@ -11,7 +11,7 @@ from pathlib import Path
 from senryu.routers.haproxy import certificate_files
 from senryu.routers.haproxy.config import config_stamp, config_text
 from senryu.routers.haproxy.settings import RouterSettings
-from senryu.routers.haproxy.slots import Live, Server, app_value, map_text
+from senryu.routers.haproxy.slots import Live, Server, app_value, dynos_value, map_text
 from senryu.routers.haproxy.tls import ensure_certificates, names_for
 from senryu.routers.haproxy.whole import SHARED_FILE, write_whole
 
@@ -34,7 +34,9 @@ def write_start_files(settings: RouterSettings) -> None:
     ensure_certificates(settings.tls, names_for(settings.domain, hosts))
     old = settings.config.read_text() if settings.config.exists() else ""
     slots = max(settings.slots, len(_BACKEND.findall(old)))
-    write_whole(settings.config, config_text(settings, slots, servers_in(old), stamp(settings)))
+    servers = servers_in(old)
+    write_whole(settings.config, config_text(settings, slots, servers, stamp(settings)))
+    write_whole(settings.dynos, map_text((slot, dynos_value(its)) for slot, its in servers.items()))
     write_whole(settings.hold, _SCRIPT)
     write_whole(settings.objects_script, _OF_OBJECTS)
     certificate_files.prepare(settings)
@@ -64,6 +66,7 @@ def save(settings: RouterSettings, live: Live, slots: int) -> None:
     write_whole(settings.error_pages, map_text(live.error_pages.items()))
     write_whole(settings.maintenance_pages, map_text(live.maintenance_pages.items()))
     write_whole(settings.apps, map_text((slot, app_value(app)) for slot, app in live.apps.items()))
+    write_whole(settings.dynos, map_text((slot, dynos_value(live.servers.get(slot, ()))) for slot in live.apps))
     write_whole(settings.hosts, map_text(live.hosts.items()))
 
 

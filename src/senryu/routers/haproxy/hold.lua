@@ -2,7 +2,7 @@
 -- Runs only for requests that have nowhere to go at the moment; all others stay in C.
 -- `await_platform` does the same for requests to the platform itself: connecting to a Unix socket fails at once, and HAProxy's retries
 -- would all be used up in that instant.
--- Environment: SENRYU_APPS_MAP, the map of apps by slot; SENRYU_HOLD_MS, the longest wait;
+-- Environment: SENRYU_APPS_MAP and SENRYU_DYNOS_MAP, the maps of apps and of their dynos' addresses by slot; SENRYU_HOLD_MS, the longest wait;
 -- SENRYU_FIRST_BYTE_MS, that for a response; SENRYU_ERROR_PAGE, with BODY for SENRYU_ERROR_TEXT or the app's own of SENRYU_ERROR_PAGES_MAP;
 -- SENRYU_WAITING, the socket that is told which sleeping app somebody waits for;
 -- SENRYU_PLATFORM and SENRYU_PLATFORM_MS, the platform's socket and the longest wait for it.
@@ -17,6 +17,7 @@ local waiting = os.getenv("SENRYU_WAITING")
 local told_ms = {}
 local platform = os.getenv("SENRYU_PLATFORM")
 local apps = Map.new(os.getenv("SENRYU_APPS_MAP"), Map._str)
+local dynos = Map.new(os.getenv("SENRYU_DYNOS_MAP"), Map._str)
 local error_pages = Map.new(os.getenv("SENRYU_ERROR_PAGES_MAP"), Map._str)
 
 local function now_ms()
@@ -92,18 +93,23 @@ core.register_action("watch", { "tcp-res" }, function(txn)
   end
 end)
 
--- Whether a second try is sure to be refused: the dyno has ended, and the app has no other. HAProxy would close the visitor's connection
--- without a word then, as the first try went over a kept connection. Its own sockets cannot be asked: after RST nothing may wait.
-local function is_gone(txn)
-  local address = txn.f:bc_dst()
-  if not address or txn.f:nbsrv() > 1 then
+-- Whether a second try is sure to be refused: none of the app's dynos is there. HAProxy would close the visitor's connection without a word
+-- then, as the first try went over a kept connection. Its own sockets cannot be asked: after RST nothing may wait.
+local function are_gone(slot)
+  local addresses = dynos:lookup(slot)
+  if not addresses then
     return false
   end
-  local socket = sockets.tcp()
-  socket:settimeout(CONNECT_MAX_S)
-  local is_there, failure = socket:connect(address, txn.f:bc_dst_port())
-  socket:close()
-  return not is_there and failure ~= "timeout"
+  for address, port in string.gmatch(addresses, "%[?([%x.:]+)%]?:(%d+)") do
+    local socket = (address:find(":") and sockets.tcp6 or sockets.tcp)()
+    socket:settimeout(CONNECT_MAX_S)
+    local is_there, failure = socket:connect(address, tonumber(port))
+    socket:close()
+    if is_there or failure == "timeout" then
+      return false
+    end
+  end
+  return true
 end
 
 -- No byte came: the dyno closed (H13), is no more (H21), or the time is up (H12). HAProxy's own way closes the connection of a visitor who
@@ -113,7 +119,7 @@ core.register_action("answer", { "tcp-res" }, function(txn)
   local is_late = txn.f:date(0, "ms") - txn:get_var("txn.since") >= FIRST_BYTE_MS -- not core.now(): that clock is another
   local code = is_late and "H12" or "H13"
   if txn:get_var("txn.plain") and not txn:get_var("txn.again") and not is_late then
-    if not is_gone(txn) then
+    if not are_gone(txn:get_var("txn.slot")) then
       txn:set_var("txn.fresh", txn:get_var("txn.id")) -- not over another connection that is just ending
       return act.CONTINUE
     end

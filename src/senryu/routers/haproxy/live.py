@@ -14,23 +14,25 @@ from senryu.routers.haproxy.slots import Live, Server, app_from
 
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
 _DRAIN = 0x08 | 0x10
-_COLUMNS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_admin_state", "srv_uweight")
+_UNKNOWN_MAP = "Unknown map identifier"  # to a HAProxy that an older version started, until this one has it start anew
+_COLUMNS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_admin_state", "srv_uweight", "srv_id")
 
 
 def questions(settings: RouterSettings) -> list[str]:
     """What to ask for `live_from`, in its order."""
-    maps = (settings.hosts, settings.apps, settings.error_pages, settings.maintenance_pages)
+    maps = (settings.hosts, settings.apps, settings.dynos, settings.error_pages, settings.maintenance_pages)
     return ["show backend", "show servers state", *(f"show map {file}" for file in maps)]
 
 
 def live_from(answers: list[str]) -> Live:
     """What HAProxy routes, from its answers to `questions`."""
-    backends, servers, hosts, apps, error_pages, maintenance_pages = answers
+    backends, servers, hosts, apps, dynos, error_pages, maintenance_pages = answers
     return Live(
         slots=tuple(name for name in backends.splitlines() if name.startswith("be_")),
         servers=_servers(servers),
         hosts=rows(hosts),
         apps={slot: app_from(value) for slot, value in rows(apps).items()},
+        dynos=None if dynos.startswith(_UNKNOWN_MAP) else rows(dynos),
         error_pages=rows(error_pages),
         maintenance_pages=rows(maintenance_pages),
     )
@@ -54,13 +56,14 @@ def _servers(answer: str) -> Mapping[str, tuple[Server, ...]]:
             names = line[2:].split()
             columns = itemgetter(*map(names.index, _COLUMNS))  # a dict of every line would take most of a change's time
         elif " be_" in line:
-            slot, name, address, port, admin_state, weight = columns(line.split())
+            slot, name, address, port, admin_state, weight, number = columns(line.split())
             admin = int(admin_state)
             server = Server(
                 name=name,
                 address=f"[{address}]:{port}" if ":" in address else f"{address}:{port}",
                 is_draining=bool(admin & _DRAIN) or weight == "0",
                 is_leaving=bool(admin & _MAINTENANCE),
+                number=int(number),
             )
             slots.setdefault(slot, []).append(server)
     return {slot: tuple(servers) for slot, servers in slots.items()}

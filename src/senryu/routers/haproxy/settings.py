@@ -95,6 +95,11 @@ class RouterSettings:
         return self.folder / "apps.map"
 
     @property
+    def dynos(self) -> Path:
+        """Slot → where its dynos listen."""
+        return self.folder / "dynos.map"
+
+    @property
     def error_pages(self) -> Path:
         return self.folder / "error_pages.map"
 

@@ -13,12 +13,16 @@ from senryu.routers.haproxy.pages import framed_url
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A dyno as HAProxy names it: `web.1:<dyno id>`. A leaving one takes nothing new and is deleted when its last request ended."""
+    """A dyno as HAProxy names it: `web.1:<dyno id>`. A leaving one takes nothing new and is deleted when its last request ended.
+
+    `number` is HAProxy's own of a server it has, unique in its slot.
+    """
 
     name: str
     address: str
     is_draining: bool = False
     is_leaving: bool = False
+    number: int = field(default=0, compare=False)
 
     @property
     def dyno_id(self) -> UUID:
@@ -38,13 +42,14 @@ class App:
 class Live:
     """Everything HAProxy says it routes, keyed by slot; `hosts` is host → slot.
 
-    `slots` are all there are, `busy` those that still have visitors.
+    `slots` are all there are, `busy` those that still have visitors. `dynos` is None where HAProxy does not know that map.
     """
 
     slots: tuple[str, ...] = ()
     busy: frozenset[str] = frozenset()
     hosts: Mapping[str, str] = field(default_factory=dict)
     apps: Mapping[str, App] = field(default_factory=dict)
+    dynos: Mapping[str, str] | None = field(default_factory=dict)
     error_pages: Mapping[str, str] = field(default_factory=dict)
     maintenance_pages: Mapping[str, str] = field(default_factory=dict)
     servers: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
@@ -60,6 +65,11 @@ def slot_names(count: int) -> list[str]:
 
 def server_of(target: RouteTarget) -> Server:
     return Server(f"{target.dyno_name}:{target.dyno_id}", target.address, is_draining=target.is_draining)
+
+
+def dynos_value(servers: Iterable[Server]) -> str:
+    """Where an app's dynos listen that take new requests, as `dynos.map` writes it: `10.64.0.7:5000,10.64.0.8:5000`, or `none`."""
+    return ",".join(server.address for server in servers if not server.is_draining and not server.is_leaving) or "none"
 
 
 def app_value(app: App) -> str:
