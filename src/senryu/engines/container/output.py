@@ -14,10 +14,10 @@ from senryu.core.errors import NotFound, Unavailable
 
 from . import client
 from .output_record import OutputRecord
-from .watch import DirectoryWatch
+from .watch import Changes, DirectoryWatch
 
 _CHUNK_BYTES = 256 * 1024
-_GATHER_S = 0.02  # lets a burst of small writes become one batch
+_GATHER_S = 0.05  # lets small writes become one batch: a look costs as much as a hundred lines
 _LOOK_AGAIN_S = 30.0  # only for an inotify queue that overflowed
 _REOPEN_S = 0.5
 
@@ -25,8 +25,8 @@ _REOPEN_S = 0.5
 async def read_output(agent: Path, directory: Path, dyno_id: UUID, after: int, watch: DirectoryWatch) -> AsyncIterator[list[Output]]:
     """See OutputReader.output. A dyno that is not there has no output."""
     try:
-        with watch.changes_in(directory) as changed:
-            async for batch in _follow(agent, directory, dyno_id, changed):
+        with watch.changes_in(directory) as changes:
+            async for batch in _follow(agent, directory, dyno_id, changes):
                 wanted = [line for line in batch if line.position > after]
                 if wanted:
                     yield wanted
@@ -34,13 +34,13 @@ async def read_output(agent: Path, directory: Path, dyno_id: UUID, after: int, w
         return
 
 
-async def _follow(agent: Path, directory: Path, dyno_id: UUID, changed: asyncio.Event) -> AsyncIterator[list[Output]]:
+async def _follow(agent: Path, directory: Path, dyno_id: UUID, changes: Changes) -> AsyncIterator[list[Output]]:
     record = OutputRecord(dyno_id)
     file: int | None = None
     read_last = 0
     try:
         while True:
-            changed.clear()
+            changes.ask()
             has_ended = (directory / str(dyno_id)).exists() or not directory.exists()
             if file is None:
                 file = await _open(agent, dyno_id, read_last, record)
@@ -57,7 +57,7 @@ async def _follow(agent: Path, directory: Path, dyno_id: UUID, changed: asyncio.
             if has_ended:
                 yield record.finish()
                 return
-            await _until(changed)
+            await _until(changes)
     finally:
         if file is not None:
             os.close(file)
@@ -95,10 +95,10 @@ def _is_replaced(file: int, path: Path) -> bool:
         return False
 
 
-async def _until(changed: asyncio.Event) -> None:
+async def _until(changes: Changes) -> None:
     try:
         async with asyncio.timeout(_LOOK_AGAIN_S):
-            await changed.wait()
+            await changes.wait()
     except TimeoutError:
         return
     await asyncio.sleep(_GATHER_S)
