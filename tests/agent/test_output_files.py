@@ -114,3 +114,40 @@ def test_after_the_agents_own_restart_readers_go_on_with_what_there_is(log: Log,
     files.look()
     found = _next(files, after=12345)
     assert found is not None and found[1:] == ("now\n", 0)
+
+
+def test_files_are_there_for_the_agents_next_life_and_no_more_of_them(log: Log, files: OutputFiles) -> None:
+    for number in range(FILES_KEPT + 2):
+        log.replace(str(number))
+        files.look(was_replaced=number > 0)
+    files.close()  # as the end of the process does
+    log.replace("written while no agent was there")
+    names = {path.name for path in log.path.parent.iterdir()}
+    assert len(names) == FILES_KEPT + 1
+    later = OutputFiles(log.path)
+    later.look()
+    assert [text for text, _ in _all(later)] == ["3\n", "4\n", "5\n", "written while no agent was there\n"]
+    later.close()
+    assert len({path.stat().st_ino for path in log.path.parent.iterdir()}) == FILES_KEPT
+
+
+def test_nothing_counts_as_lost_that_was_read_from_an_agent_before(log: Log, files: OutputFiles) -> None:
+    log.replace("one")
+    files.look()
+    first = _next(files)
+    assert first is not None
+    later = OutputFiles(log.path)
+    later.look()
+    assert _next(later, first[0]) is None
+    for number in range(FILES_KEPT):
+        log.replace(str(number))
+        later.look(was_replaced=True)
+    assert _all(later) == [(f"{number}\n", 0) for number in range(FILES_KEPT)]
+    later.close()
+
+
+def test_once_let_go_no_name_is_made(log: Log, files: OutputFiles) -> None:
+    files.close()
+    log.replace("one")
+    files.look()
+    assert [path.name for path in log.path.parent.iterdir()] == ["log"]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from senryu.agent.output_files import FILES_KEPT
+from senryu.agent.shim import OUTPUT_MAX_BYTES
 from senryu.core.dyno import BASE_ENV, Output
 from senryu.core.errors import Invalid
 from senryu.core.limits import LOG_LINE_MAX_BYTES, MIB
@@ -52,6 +54,23 @@ async def test_what_writes_dynos_output_uses_up_none_of_the_dynos_share_of_the_p
     async with asyncio.timeout(DEADLINE_S):
         while not re.search(rf":(cpu[^:]*)?:{group}$", Path(f"/proc/{pid}/cgroup").read_text(), re.MULTILINE):
             await asyncio.sleep(0.02)
+
+
+async def test_who_floods_its_output_waits_and_loses_nothing_and_holds_nobody_else_up(agent: Agent, engine: ContainerEngine) -> None:
+    flood, other = one_off("yes $(head -c 99 /dev/zero | tr '\\0' a) | head -n 400000"), one_off("yes | head -n 2000; sleep 1000")
+    await engine.start(flood)
+    await engine.start(other)
+    group = f"senryu-{(agent.home / 'agent' / 'lot').read_text()}-shims/cpu.stat"
+    counts = next(path for path in (Path("/sys/fs/cgroup/cpu", group), Path("/sys/fs/cgroup", group)) if path.exists())
+    said: list[Output] = []
+    async with asyncio.timeout(DEADLINE_S):
+        async for batch in engine.output(other.id, -1):
+            said += batch
+            if len(said) == 2000:
+                break
+        lines = await lines_of(engine, flood.id)
+    assert (len(lines), set(lines)) == (400_000, {"a" * 99})
+    assert int(re.findall(r"nr_throttled (\d+)", counts.read_text())[0]) > 0
 
 
 async def test_a_full_disk_fills_only_its_own_dyno(engine: ContainerEngine) -> None:
@@ -150,8 +169,8 @@ async def test_output_beyond_the_kept_size_goes_on_in_order_over_replaced_files(
     lines = await lines_of(engine, wanted.id)
     marks = [line for line in lines if line.startswith("mark")]
     assert marks == [f"mark {n}" for n in range(1, 31)]
-    kept = sum(path.stat().st_size for path in (agent.home / "agent" / "logs" / str(wanted.id)).iterdir())
-    assert kept <= 40 * MIB
+    files = [path.stat() for path in (agent.home / "agent" / "logs" / str(wanted.id)).iterdir()]
+    assert sum({file.st_ino: file.st_size for file in files}.values()) <= (FILES_KEPT + 1) * OUTPUT_MAX_BYTES
 
 
 @pytest.mark.parametrize(("millions", "is_whole"), [(30, True), (150, False)])

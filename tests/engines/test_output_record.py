@@ -88,6 +88,23 @@ def test_lines_and_positions_do_not_depend_on_how_the_file_is_read(records: list
         assert b"".join(line.text for line in at_once if line.stream == stream) == written
 
 
+@given(st.lists(st.tuples(TEXTS, st.sampled_from(["stdout", "stderr"]), st.sampled_from("FFFP"), st.integers(0, 1)), max_size=30))
+def test_each_line_has_its_own_text_stream_and_time_however_they_are_mixed(records: list[tuple[bytes, str, str, int]]) -> None:
+    wanted, begun, second = [], dict[str, tuple[int, bytes]](), 0
+    raw = b""
+    for text, stream, tag, later in records:
+        second += later
+        raw += _record(text, stream, tag, f"2026-01-02T03:04:{second:02}.000000000+00:00")
+        since, before = begun.get(stream, (second, b""))
+        begun[stream] = since, before + text
+        if tag == "F":
+            wanted.append((stream, *begun.pop(stream)))
+    wanted += [(stream, since, text) for stream, (since, text) in begun.items()]
+    record = OutputRecord(uuid4())
+    found = record.feed(raw) + record.finish()
+    assert [(line.stream, line.at.second, line.text) for line in found] == wanted
+
+
 @given(st.integers(0, 5 * LOG_LINE_MAX_BYTES), st.integers(1, 3 * LOG_LINE_MAX_BYTES))
 def test_long_lines_come_in_full_pieces_and_lose_nothing(length: int, part: int) -> None:
     parts = [b"x" * min(part, length - start) for start in range(0, length, part)] or [b""]

@@ -78,6 +78,26 @@ async def test_what_ended_while_the_agent_was_away_is_told_with_its_status_and_o
     assert await lines_of(engine, wanted.id) == ["last words"]
 
 
+async def test_output_that_fills_its_file_while_neither_agent_nor_reader_lives_is_all_read_later(
+    agent: Agent, engine: ContainerEngine
+) -> None:
+    wanted = one_off("seq 1000; sleep 2; seq 1001 400000")  # 21 MB as it is recorded: more than one file, less than two
+    await engine.start(wanted)
+    directory = agent.home / "agent" / "logs" / str(wanted.id)
+    async with asyncio.timeout(DEADLINE_S):
+        async for _ in engine.output(wanted.id, -1):
+            break
+        agent.kill()
+        first = (directory / "log").stat().st_ino
+        while not (directory / str(wanted.id)).exists():
+            await asyncio.sleep(0.02)
+        assert (directory / "log").stat().st_ino != first
+        await asyncio.to_thread(agent.start)
+    assert await lines_of(engine, wanted.id) == [str(number) for number in range(1, 400_001)]
+    await engine.remove(wanted.id)
+    assert not directory.exists()
+
+
 async def test_the_readers_and_watchers_of_a_restarted_agent_go_on(agent: Agent, engine: ContainerEngine) -> None:
     wanted = one_off("while :; do echo tick; sleep 0.05; done")
     await engine.start(wanted)

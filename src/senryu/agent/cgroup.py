@@ -20,6 +20,8 @@ _ROOT = Path("/sys/fs/cgroup")
 _SHIMS_BEFORE = "shims"  # below the dynos' group, in versions before November 2026
 _ENDING_S = 5.0
 _STAY_S = 0.004  # less than what a quiet moment takes to come
+# Of each period all conmons together get so much: 5 % of one processor. The least time and a short period, so that none is held up long.
+_SHIMS_QUOTA_US, _SHIMS_PERIOD_US = 1_000, 20_000
 
 
 def is_v2() -> bool:
@@ -90,8 +92,8 @@ class Cgroup:
 def adopt_shim(lot: Lot, pid: int) -> None:
     """Moves a conmon out of the agent's own group, so that stopping the agent's service stops no dyno. Best effort.
 
-    All conmons together weigh as much as one process of the machine: a dyno that writes a flood of lines makes its conmon work, which must
-    not outweigh the router, nor use up what the dynos have; decisions/0091.
+    All conmons together get a bounded part of one processor: a dyno that writes more than they take waits on its full pipe, and neither
+    the router, nor its neighbours, nor who reads the lines has to keep up with it; decisions/0091, decisions/0108.
     """
     for hierarchy in (_ROOT, _ROOT / "systemd", _ROOT / "unified", _ROOT / "cpu"):
         if not (hierarchy / "cgroup.procs").exists():
@@ -100,6 +102,19 @@ def adopt_shim(lot: Lot, pid: int) -> None:
         with contextlib.suppress(OSError):
             group.mkdir(parents=True, exist_ok=True)
             (group / "cgroup.procs").write_text(str(pid))
+    _bound_shims(lot)
+
+
+def _bound_shims(lot: Lot) -> None:
+    """Best effort: a kernel may be made without CFS_BANDWIDTH."""
+    if is_v2():
+        bounds = {"cgroup.subtree_control": "+cpu", f"{lot.shims_cgroup}/cpu.max": f"{_SHIMS_QUOTA_US} {_SHIMS_PERIOD_US}"}
+    else:
+        group = f"cpu/{lot.shims_cgroup}"
+        bounds = {f"{group}/cpu.cfs_period_us": str(_SHIMS_PERIOD_US), f"{group}/cpu.cfs_quota_us": str(_SHIMS_QUOTA_US)}
+    for file, value in bounds.items():
+        with contextlib.suppress(OSError):
+            (_ROOT / file).write_text(value)
 
 
 def end_shims(lot: Lot) -> None:

@@ -90,9 +90,9 @@ class Dynos:
             if dyno is None:
                 return
             dyno.kill()
+            dyno.output.close()  # before its directory goes: nothing may be made in there any more
             async with asyncio.timeout(AGENT_TIMEOUT_S * 2):
                 await self._in_thread(trace_removed, dyno_id, dyno.kept, self._site)
-            dyno.output.close()
             del self._dynos[dyno_id]
             self._indices.discard(dyno.kept.index)
 

@@ -1,6 +1,6 @@
 """The files a dyno's output went to: conmon replaces its file when it is full, and a reader that was away must find what was in the last.
 
-Kept open, not on disk: a file that conmon replaced takes space as long as somebody holds it.
+Each is kept by a name of its own, so that it is there for the next life of the agent, too.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class _File:
 
     descriptor: int
     inode: int
+    path: Path
     lost: int = 0
     was_given: bool = False
 
@@ -37,6 +38,9 @@ class OutputFiles:
         self._replaced = 0
         self._missed = 0
         self._untold = 0
+        self._number = 0
+        self._is_closed = False
+        self._find_again()
 
     def look(self, *, was_replaced: bool = False) -> None:
         """Takes hold of the file being written. `was_replaced` says that the kernel told of a new one."""
@@ -58,33 +62,62 @@ class OutputFiles:
         """
         with self._lock:
             self._take_newest()
-            places = [place for place, file in enumerate(self._files) if file.inode == inode]
-            following = self._files[places[0] + 1 :] if places else self._files
+            read = next((place for place, file in enumerate(self._files, 1) if file.inode == inode), 0)
+            for file in self._files[:read]:
+                file.was_given = True  # by an agent before this one, it may be
+            following = self._files[read:]
             if not following:
                 return None
             following[0].was_given = True
             return _anew(following[0].descriptor), following[0].lost
 
     def close(self) -> None:
-        """Lets go of all files."""
+        """Lets go of all files, for good. They stay where they are."""
         with self._lock:
+            self._is_closed = True
             while self._files:
                 os.close(self._files.pop().descriptor)
 
-    def _take_newest(self) -> None:
+    def _find_again(self) -> None:
+        for path in sorted(self._log.parent.glob(f"{self._log.name}.[0-9]*")):
+            self._number = int(path.suffix[1:])
+            with suppress(OSError):
+                self._keep(path, path)
         with suppress(OSError):
-            descriptor = os.open(self._log, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            inode = os.fstat(descriptor).st_ino  # held files keep their inodes, so no other file has one of them
-            if any(file.inode == inode for file in self._files):
-                os.close(descriptor)
-                return
-            self._files.append(_File(descriptor, inode))
-            self._opened += 1
+            inode = self._log.stat().st_ino
+            self._opened += any(file.inode == inode for file in self._files)
+
+    def _take_newest(self) -> None:
+        path = self._log.with_name(f"{self._log.name}.{self._number + 1:010}")
+        with suppress(OSError):
+            if not self._is_closed and self._keep(self._log, path):
+                self._number += 1
+                self._opened += 1
+                _name(self._files[-1].descriptor, path)
         while len(self._files) > FILES_KEPT:
             gone = self._files.pop(0)
             if not gone.was_given:
                 self._files[0].lost += gone.lost + _lines(gone.descriptor)
             os.close(gone.descriptor)
+            with suppress(OSError):
+                gone.path.unlink()
+
+    def _keep(self, source: Path, path: Path) -> bool:
+        """Holds a file unless it is held already. Raises: OSError when it cannot be opened."""
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        inode = os.fstat(descriptor).st_ino  # held files keep their inodes, so no other file has one of them
+        if any(file.inode == inode for file in self._files):
+            os.close(descriptor)
+            return False
+        self._files.append(_File(descriptor, inode, path))
+        return True
+
+
+def _name(descriptor: int, path: Path) -> None:
+    """Makes a name for an open file. One that conmon has replaced meanwhile can have none: it is there as long as this process."""
+    with suppress(OSError):
+        # A place to start from, which an absolute path does not need, has Python follow the link.
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
 
 
 def _lines(descriptor: int) -> int:

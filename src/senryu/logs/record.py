@@ -29,11 +29,14 @@ def recorded(lines: Sequence[LogLine], first_seq: int) -> bytes:
     records: list[str] = []
     heads: dict[tuple[str, str, str], str] = {}
     followers = chain(islice(lines, 1, None), [None])
+    at, instant = None, ""
     for seq, line, following in zip(count(first_seq), lines, followers):
+        if line.at is not at:  # conmon gives a whole block of lines one time
+            at, instant = line.at, _instant(line.at)
         key = (line.source, line.process, line.origin)
         head = heads.get(key) or heads.setdefault(key, _head(*key))
         more = "+" if following is not None and is_same_line(line, following) else ""
-        records.append(f"{seq}\t{_instant(line.at)}\t{head}{line.position}{more}\t{line.text}\n")
+        records.append(f"{seq}\t{instant}\t{head}{line.position}{more}\t{line.text}\n")
     return "".join(records).encode()
 
 
