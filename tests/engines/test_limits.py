@@ -57,7 +57,7 @@ async def test_what_writes_dynos_output_uses_up_none_of_the_dynos_share_of_the_p
 
 
 async def test_who_floods_its_output_waits_and_loses_nothing_and_holds_nobody_else_up(agent: Agent, engine: ContainerEngine) -> None:
-    flood, other = one_off("yes $(head -c 99 /dev/zero | tr '\\0' a) | head -n 400000"), one_off("yes | head -n 2000; sleep 1000")
+    flood, other = one_off("yes $(head -c 99 /dev/zero | tr '\\0' a) | head -n 150000"), one_off("yes | head -n 2000; sleep 1000")
     await engine.start(flood)
     await engine.start(other)
     group = f"senryu-{(agent.home / 'agent' / 'lot').read_text()}-shims/cpu.stat"
@@ -69,7 +69,7 @@ async def test_who_floods_its_output_waits_and_loses_nothing_and_holds_nobody_el
             if len(said) == 2000:
                 break
         lines = await lines_of(engine, flood.id)
-    assert (len(lines), set(lines)) == (400_000, {"a" * 99})
+    assert (len(lines), set(lines)) == (150_000, {"a" * 99})
     assert int(re.findall(r"nr_throttled (\d+)", counts.read_text())[0]) > 0
 
 
@@ -173,7 +173,7 @@ async def test_output_beyond_the_kept_size_goes_on_in_order_over_replaced_files(
     assert sum({file.st_ino: file.st_size for file in files}.values()) <= (FILES_KEPT + 1) * OUTPUT_MAX_BYTES
 
 
-@pytest.mark.parametrize(("millions", "is_whole"), [(30, True), (150, False)])
+@pytest.mark.parametrize(("millions", "is_whole"), [(30, True), (110, False)])
 async def test_a_reader_that_was_away_finds_all_or_is_told_how_many_lines_are_gone(
     engine: ContainerEngine, millions: int, is_whole: bool
 ) -> None:
@@ -181,10 +181,10 @@ async def test_a_reader_that_was_away_finds_all_or_is_told_how_many_lines_are_go
     wanted = one_off(f"yes $(head -c 1999 /dev/zero | tr '\\0' a) | head -n {count}; echo end; touch /app/done; sleep 1000")
     await engine.start(wanted)
     terminal = await engine.run_inside(wanted.id, "until [ -e /app/done ]; do sleep 0.1; done", {}, tty=False, columns=80, lines=24)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(2 * DEADLINE_S):
         assert await terminal.exit_status() == 0
     found: list[Output] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(2 * DEADLINE_S):
         async for batch in engine.output(wanted.id, -1):
             found += batch
             if any(line.text == b"end" for line in batch):
