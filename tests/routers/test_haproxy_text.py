@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,8 @@ from cryptography import x509
 
 from senryu.core.errors import Invalid
 from senryu.core.route import Route, RouteMode, RouteTarget
-from senryu.routers.haproxy import RouterSettings, tls, write_start_files
+from senryu.routers import private_authority
+from senryu.routers.haproxy import RouterSettings, certificate_files, tls, write_start_files
 from senryu.routers.haproxy.config import config_text
 from senryu.routers.haproxy.files import servers_in
 from senryu.routers.haproxy.live import live_from, requests_on, slot_with
@@ -24,7 +26,10 @@ from senryu.routers.haproxy.pages import frame, framed_url
 from senryu.routers.haproxy.request_log import request_line
 from senryu.routers.haproxy.requests import _next_batch
 from senryu.routers.haproxy.slots import Server, routes_of
-from senryu.routers.haproxy.whole import write_whole
+from senryu.routers.pem import bundle
+from senryu.routers.whole import write_whole
+
+from .certificate import certificate
 
 APP, DYNO, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
 STATE = f"""1
@@ -199,16 +204,57 @@ def test_a_certificate_is_made_anew_for_a_new_name_or_when_it_runs_out(tmp_path:
     names = tls.names_for("localhost", ["b.localhost", "a.localhost", "c.example.com", "*.localhost"])
     ours = [f"{name}.localhost" for name in ("api", "git", "dashboard", "objects")]
     assert names == ("localhost", "*.localhost", *ours, "a.localhost", "b.localhost")
-    assert tls.ensure_certificates(tmp_path, names)
-    assert not tls.ensure_certificates(tmp_path, names)
-    assert tls.ensure_certificates(tmp_path, (*names, "new.localhost"))
+    assert private_authority.ensure_certificates(tmp_path, names)
+    assert not private_authority.ensure_certificates(tmp_path, names)
+    assert private_authority.ensure_certificates(tmp_path, (*names, "new.localhost"))
     ca = (tmp_path / "ca.pem").read_bytes()
     later = datetime.now(UTC) + timedelta(days=380)
-    monkeypatch.setattr(tls, "_now", lambda: later)
-    assert tls.ensure_certificates(tmp_path, names)
+    monkeypatch.setattr(private_authority, "_now", lambda: later)
+    assert private_authority.ensure_certificates(tmp_path, names)
     assert (tmp_path / "ca.pem").read_bytes() == ca
     leaf = x509.load_pem_x509_certificates((tmp_path / "certs" / "default.pem").read_bytes())[0]
     leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
+
+
+def test_a_good_certificate_is_looked_at_again_for_a_new_name_or_other_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    apart = tls.ensure_apart
+
+    def counted(folder: Path, names: Sequence[str]) -> bool:
+        looks.append(len(names))
+        return apart(folder, names)
+
+    monkeypatch.setattr(tls, "ensure_apart", counted)
+    own = tls.OwnCertificate(tmp_path)
+    assert own.ensure(["localhost", "a.localhost"])
+    assert not own.ensure(["localhost", "a.localhost"])
+    assert not own.ensure(["localhost"])
+    assert looks == [2]
+    assert own.ensure(["localhost", "a.localhost", "b.localhost"])
+    (tmp_path / "certs" / "default.pem").unlink()
+    assert own.ensure(["localhost"])
+    assert not tls.OwnCertificate(tmp_path).ensure(["localhost"])
+    assert looks == [2, 3, 1, 1]
+
+
+def test_what_keeps_a_certificate_from_being_made_is_told_with_its_number(tmp_path: Path) -> None:
+    (tmp_path / "tls").write_text("a file")
+    with pytest.raises(NotADirectoryError, match="Not a directory"):
+        tls.ensure_apart(tmp_path / "tls", ["localhost"])
+
+
+def test_a_kept_certificate_that_haproxy_could_not_start_with_is_not_counted(tmp_path: Path) -> None:
+    settings = RouterSettings(home=tmp_path)
+    write_start_files(settings)
+    good, other = certificate("a.example.com"), certificate("b.example.com")
+    written = bundle(good.pem, "a.example.com")
+    certificate_files.keep(settings, "a.example.com", written)
+    assert certificate_files.read_kept(settings) == {"a.example.com": written}
+    key = "-----BEGIN PRIVATE KEY-----"
+    damaged = (written.text[:-60], written.text.split(key)[0] + key + other.pem.split(key)[1], written.text.replace("MII", "M!I", 1), "")
+    for text in damaged:
+        certificate_files.path_of(settings, "a.example.com").write_text(text)
+        assert certificate_files.read_kept(settings) == {}
 
 
 def test_who_writes_start_files_in_the_same_moment_leaves_whole_ones_that_fit(tmp_path: Path) -> None:
@@ -220,7 +266,7 @@ def test_who_writes_start_files_in_the_same_moment_leaves_whole_ones_that_fit(tm
         write_start_files(settings)
         write_whole(settings.rooms, f"room {number}\n" * 1000)
 
-    for _ in range(5):
+    for _ in range(3):
         shutil.rmtree(settings.tls, ignore_errors=True)
         with ThreadPoolExecutor(8) as writers:
             list(writers.map(write, range(8)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from senryu.routers.haproxy.tls import ensure_certificates
+from senryu.routers.private_authority import ensure_certificates
 
 
 def test_certificates_are_looked_after_where_no_setgid_mode_may_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from senryu.core import limits
 from senryu.core.certificate_order import AccountUnknown, Authority, Authorization, PlacedOrder, Refused
 from senryu.core.errors import PlatformError, Unavailable
@@ -42,6 +39,9 @@ class AcmeAuthority(Authority):
         self._ca_file = ca_file
 
     def new_key(self) -> str:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
         key = ec.generate_private_key(ec.SECP256R1())
         form = serialization.PrivateFormat.PKCS8
         return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
@@ -77,6 +77,8 @@ class AcmeAuthority(Authority):
 
     def _client(self, account_key: str, account_url: str | None = None) -> ClientV2:
         from acme import client, messages
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
         from josepy import jwa, jwk
 
         key = serialization.load_pem_private_key(account_key.encode(), None)

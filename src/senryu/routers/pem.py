@@ -6,30 +6,18 @@ Source: RFC 7468 (PEM), RFC 5280; https://devcenter.heroku.com/articles/ssl#prer
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes, PublicKeyTypes
 
 from senryu.core.errors import Invalid
+from senryu.routers.bundle import Bundle, as_written
 
 PEM_MAX_BYTES = 30 * 1024  # HAProxy takes it in one of its buffers
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 _KEY = re.compile(r"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[^-]+-----END ([A-Z]+ )?PRIVATE KEY-----")
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """A certificate with its chain and key: `text` is PEM (leaf, chain, PKCS #8 key) without blank lines.
-
-    `fingerprint` is the SHA-256 and `sha1` the SHA-1 of the leaf's DER, both lower-case hexadecimal.
-    """
-
-    text: str
-    fingerprint: str
-    sha1: str
 
 
 def bundle(pem: str, host: str) -> Bundle:
@@ -49,7 +37,7 @@ def bundle(pem: str, host: str) -> Bundle:
     text = b"".join(parts).decode()
     if len(text) > PEM_MAX_BYTES:
         raise Invalid(f"The certificate chain for {host} is longer than {PEM_MAX_BYTES} bytes; send the leaf and its intermediates only.")
-    return Bundle(text, leaf.fingerprint(hashes.SHA256()).hex(), leaf.fingerprint(hashes.SHA1()).hex())  # noqa: S303
+    return as_written(text)
 
 
 def _certificates(pem: str, host: str) -> list[x509.Certificate]:

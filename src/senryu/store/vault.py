@@ -7,16 +7,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-
 from ..core.errors import Unavailable
+from .fernet import Fernet, InvalidToken, generate_key
 
 
 class Vault:
     """Seals and opens small texts. Several keys may be given, newest first: old ones still open, the newest seals (rotation)."""
 
     def __init__(self, keys: list[bytes]) -> None:
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._fernet = Fernet(keys)
 
     def seal(self, content: Mapping[str, str]) -> bytes:
         """Encrypts config vars."""
@@ -37,7 +36,7 @@ def vault_at(path: Path) -> Vault:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_suffix(".new")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(Fernet.generate_key() + b"\n")
+            file.write(generate_key() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         os.link(fresh, path) if not path.exists() else None

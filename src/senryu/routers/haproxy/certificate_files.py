@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from senryu.core.errors import PlatformError
 from senryu.core.route import check_certificate_host
+from senryu.routers.bundle import Bundle, as_written
 from senryu.routers.haproxy.settings import RouterSettings
-from senryu.routers.haproxy.whole import write_whole
-from senryu.routers.pem import Bundle, bundle
+from senryu.routers.whole import write_whole
 
 _MODE = 0o640  # HAProxy runs as another user of the platform's group, which has nobody else in it
 
@@ -48,8 +48,11 @@ def read_kept(settings: RouterSettings) -> dict[str, Bundle]:
     """What the files hold, by host; one that cannot be read is left out. Blocks."""
     found = {}
     for host in _kept(settings):
-        with suppress(OSError, UnicodeDecodeError, PlatformError):
-            found[host] = bundle(path_of(settings, host).read_text(), host)
+        with suppress(OSError, ValueError):
+            path = path_of(settings, host)
+            # All of it as a server would, or HAProxy's next start would fail on it; a key with a passphrase is none of ours.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path, password="")
+            found[host] = as_written(path.read_text())
     return found
 
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from senryu.core.errors import Invalid, Unavailable
+from senryu.routers.bundle import Bundle
 from senryu.routers.haproxy.certificate_files import host_of, path_of
 from senryu.routers.haproxy.runtime import ask
 from senryu.routers.haproxy.settings import RouterSettings
-from senryu.routers.pem import Bundle
 
 _ABANDONED = re.compile(r"ongoing transaction is about '([^']+)'")
 _SHA1 = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)

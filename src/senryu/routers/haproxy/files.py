@@ -12,8 +12,8 @@ from senryu.routers.haproxy import certificate_files
 from senryu.routers.haproxy.config import config_stamp, config_text
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import Live, Server, app_value, dynos_value, map_text
-from senryu.routers.haproxy.tls import ensure_certificates, names_for
-from senryu.routers.haproxy.whole import SHARED_FILE, write_whole
+from senryu.routers.haproxy.tls import ensure_apart, names_for
+from senryu.routers.whole import SHARED_FILE, write_whole
 
 _SCRIPT = (Path(__file__).parent / "hold.lua").read_text()  # as this process was started: an upgrade may replace the file beneath it
 _OF_OBJECTS = (Path(__file__).parent / "objects.lua").read_text()
@@ -31,7 +31,7 @@ def write_start_files(settings: RouterSettings) -> None:
     for folder in (settings.folder, settings.socket.parent):
         _share(folder)
     hosts = [line.split(" ")[0] for line in settings.hosts.read_text().splitlines()] if settings.hosts.exists() else []
-    ensure_certificates(settings.tls, names_for(settings.domain, hosts))
+    ensure_apart(settings.tls, names_for(settings.domain, hosts))
     old = settings.config.read_text() if settings.config.exists() else ""
     slots = max(settings.slots, len(_BACKEND.findall(old)))
     servers = servers_in(old)

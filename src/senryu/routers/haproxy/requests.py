@@ -19,7 +19,7 @@ from asyncinotify import Inotify, Mask
 from senryu.core import limits
 from senryu.core.route import RequestLine
 from senryu.routers.haproxy.request_log import request_line
-from senryu.routers.haproxy.whole import write_whole
+from senryu.routers.whole import write_whole
 
 _OFFSET_BITS = 44
 _OFFSET = (1 << _OFFSET_BITS) - 1

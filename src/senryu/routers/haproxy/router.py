@@ -19,6 +19,7 @@ import structlog
 from senryu.core.errors import PlatformError, Unavailable
 from senryu.core.object_store import check_bucket
 from senryu.core.route import RequestLine, Route, Router, check_challenge
+from senryu.routers.bundle import Bundle
 from senryu.routers.haproxy import certificate_files, certificates, changes, files
 from senryu.routers.haproxy.config import STAMP_VARIABLE
 from senryu.routers.haproxy.live import busy_slots, live_from, questions, quiet_slots, requests_on, rows, slot_with
@@ -26,10 +27,9 @@ from senryu.routers.haproxy.requests import request_lines
 from senryu.routers.haproxy.runtime import ask, reload
 from senryu.routers.haproxy.settings import RouterSettings
 from senryu.routers.haproxy.slots import Live, app_from, map_text, routes_of
-from senryu.routers.haproxy.tls import ensure_certificates, names_for
+from senryu.routers.haproxy.tls import OwnCertificate, names_for
 from senryu.routers.haproxy.waiting import Waiting
-from senryu.routers.haproxy.whole import write_whole
-from senryu.routers.pem import bundle
+from senryu.routers.whole import write_whole
 
 log = structlog.get_logger()
 P = ParamSpec("P")
@@ -60,6 +60,7 @@ class HAProxyRouter(Router):
         self._waiting = Waiting(settings.waiting_socket)
         self._busy_at: dict[UUID, float] = {}  # when an app was last seen with a request under way
         self._since = monotonic()
+        self._own_certificate = OwnCertificate(settings.tls)
 
     async def __aenter__(self) -> Self:
         await self._waiting.__aenter__()
@@ -113,7 +114,7 @@ class HAProxyRouter(Router):
         return request_lines(self._settings.log, self._settings.run_file, after)
 
     async def put_certificate(self, host: str, pem: str) -> None:
-        wanted = bundle(pem, host)
+        wanted = await asyncio.to_thread(_checked, pem, host)
         async with self._turn:
             await certificates.load(self._settings, host, wanted)
             await _to_the_end(certificate_files.keep, self._settings, host, wanted)
@@ -224,7 +225,7 @@ class HAProxyRouter(Router):
         """Gives the running HAProxy a new certificate of the platform's own when names were added or it runs out."""
         settings = self._settings
         names = names_for(settings.domain, live.hosts)
-        if await _to_the_end(ensure_certificates, settings.tls, names):
+        if await _to_the_end(self._own_certificate.ensure, names):
             path = settings.certificates / "default.pem"
             await certificates.exchange(settings, path, await asyncio.to_thread(path.read_text))
 
@@ -268,6 +269,12 @@ class HAProxyRouter(Router):
         """Which configuration the running HAProxy was started from."""
         [answer] = await ask(self._settings.socket, [f"show env {STAMP_VARIABLE}"])
         return answer.strip().removeprefix(f"{STAMP_VARIABLE}=")
+
+
+def _checked(pem: str, host: str) -> Bundle:
+    from senryu.routers.pem import bundle  # with 10 MiB, for those who bring certificates (decisions/0110)
+
+    return bundle(pem, host)
 
 
 async def _to_the_end(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

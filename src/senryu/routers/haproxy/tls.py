@@ -1,28 +1,18 @@
-"""A private certificate authority for a platform without public names, and the certificate it gives the router.
-
-Clients trust `ca.pem` once; what it signs is renewed without them. Source: RFC 5280; CA/Browser Forum limits (398 days).
-"""
+"""The router's own certificate, looked after by a process that ends: what makes certificates would stay with 10 MiB (decisions/0110)."""
 
 from __future__ import annotations
 
-import stat
+import errno
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
+from time import monotonic
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from senryu.routers.haproxy.whole import alone, put
-
-_CA_LIFE = timedelta(days=3650)
-_LIFE = timedelta(days=397)
-_RENEW_BEFORE = timedelta(days=30)
+_AUTHORITY = "senryu.routers.private_authority"
+_TIMEOUT_S = 30.0
+_LOOK_AGAIN_S = 3600.0
 _NAMES_MAX = 1000
-_CLOCK_SKEW = timedelta(hours=1)
 
 
 def names_for(domain: str, hosts: Iterable[str]) -> tuple[str, ...]:
@@ -32,102 +22,43 @@ def names_for(domain: str, hosts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["localhost", domain, f"*.{domain}", *platform, *named[:_NAMES_MAX]]))
 
 
-def ensure_certificates(folder: Path, names: Sequence[str]) -> bool:
-    """Makes what is missing or expires within 30 days: `ca.pem`, `ca.key` (0600), `certs/default.pem` (chain and key, 0640).
-
-    The router's certificate is for `names` and the loopback addresses; a name more makes a new one.
-    Gives True when the router's certificate is a new one. Blocks. Raises OSError.
-    """
-    (folder / "certs").mkdir(parents=True, exist_ok=True)
-    with alone(folder):
-        return _ensured(folder, names)
-
-
-def _ensured(folder: Path, names: Sequence[str]) -> bool:
-    _set_mode(folder, 0o2755)  # anyone may read whom to trust
-    _set_mode(folder / "certs", 0o2750)
-    ca, ca_key, ca_is_new = _ensure_ca(folder)
-    path = folder / "certs" / "default.pem"
-    if not ca_is_new and path.exists() and _is_good(path.read_bytes(), names):
-        return False
-    key = ec.generate_private_key(ec.SECP256R1())
-    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
-    alternatives += [x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
-    certificate = (
-        _certificate(names[0], key, issuer=ca.subject, life=_LIFE)
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
-    put(path, _pem(certificate) + _pem(ca) + _key_pem(key), 0o640)
-    return True
-
-
-def _set_mode(folder: Path, mode: int) -> None:
-    """systemd's RestrictSUIDSGID refuses such a mode to the platform, even one that is there; preparing it set them at boot."""
-    if stat.S_IMODE(folder.stat().st_mode) != mode:
-        folder.chmod(mode)
-
-
-def _ensure_ca(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey, bool]:
-    path, key_path = folder / "ca.pem", folder / "ca.key"
-    if path.exists() and key_path.exists():
-        ca = x509.load_pem_x509_certificate(path.read_bytes())
-        key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
-        if isinstance(key, ec.EllipticCurvePrivateKey) and ca.not_valid_after_utc - _now() > _LIFE:
-            return ca, key, False
-    key = ec.generate_private_key(ec.SECP256R1())
-    ca = (
-        _certificate("Senryu private CA", key, issuer=None, life=_CA_LIFE)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_CA_USAGE, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    put(key_path, _key_pem(key), 0o600)
-    put(path, _pem(ca), 0o644)
-    return ca, key, True
-
-
-_CA_USAGE = x509.KeyUsage(
-    digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
-    data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-)  # fmt: skip
-
-
-def _certificate(name: str, key: ec.EllipticCurvePrivateKey, *, issuer: x509.Name | None, life: timedelta) -> x509.CertificateBuilder:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer or subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(_now() - _CLOCK_SKEW)
-        .not_valid_after(_now() + life)
-    )
-
-
-def _is_good(pem: bytes, names: Sequence[str]) -> bool:
+def ensure_apart(folder: Path, names: Sequence[str]) -> bool:
+    """See private_authority.ensure_certificates. Blocks for a tenth of a second, 30 s at most. Raises OSError."""
+    asked = [sys.executable, "-I", "-m", _AUTHORITY, str(folder)]
     try:
-        certificate = x509.load_pem_x509_certificate(pem)
-        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
-        return False
-    has_names = set(names) <= set(alternatives.get_values_for_type(x509.DNSName))
-    return has_names and certificate.not_valid_after_utc - _now() > _RENEW_BEFORE
+        done = subprocess.run(asked, input="\n".join(names), capture_output=True, text=True, timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise OSError(errno.ETIMEDOUT, "the router's certificate was not made in time", str(folder)) from None
+    if done.returncode == 0:
+        return done.stdout.strip() == "new"
+    number, _, reason = done.stdout.strip().partition(" ")
+    if number.isdigit():
+        raise OSError(int(number), reason, str(folder))
+    lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+    raise OSError(errno.EIO, f"the router's certificate could not be made: {lines[-1]}", str(folder))
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+class OwnCertificate:
+    """Keeps the certificate good, and remembers that it is: nobody is asked again for the same names and files within the hour."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: frozenset[str] = frozenset()
+        self._files: tuple[tuple[int, int], ...] = ()
+        self._look_again_at = 0.0
 
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
+    def ensure(self, names: Sequence[str]) -> bool:
+        """Gives True when there is a new one. Blocks. Raises OSError."""
+        if self._names.issuperset(names) and self._files == self._found() and monotonic() < self._look_again_at:
+            return False
+        is_new = ensure_apart(self._folder, names)
+        self._names, self._files, self._look_again_at = frozenset(names), self._found(), monotonic() + _LOOK_AGAIN_S
+        return is_new
 
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(encoding, form, serialization.NoEncryption())
+    def _found(self) -> tuple[tuple[int, int], ...]:
+        """What tells these files from any that took their place; nothing when one is missing."""
+        try:
+            kept = [(self._folder / name).stat() for name in ("ca.pem", "ca.key", "certs/default.pem")]
+        except FileNotFoundError:
+            return ()
+        return tuple((file.st_ino, file.st_mtime_ns) for file in kept)

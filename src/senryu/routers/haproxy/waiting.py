@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
-from senryu.routers.haproxy.whole import SHARED_FILE
+from senryu.routers.whole import SHARED_FILE
 
 _LINE_MAX_BYTES = 64
 _LINE_TIMEOUT_S = 2.0
