@@ -190,10 +190,18 @@ class Copy:
         """kill -9; returns when its starter has started another."""
         killed = self.haproxy()
         os.kill(killed, signal.SIGKILL)
+        self._await_another_than(killed)
 
+    def replace_haproxy(self) -> None:
+        """As `systemctl reload senryu-router` does; returns when another serves. The one before ends in its own time."""
+        replaced = self.haproxy()
+        self.sv("2", "router")
+        self._await_another_than(replaced)
+
+    def _await_another_than(self, haproxy: int) -> None:
         def is_replaced() -> bool:
             with contextlib.suppress(OSError, IndexError):
-                return self.haproxy() != killed
+                return self.haproxy() != haproxy
             return False
 
         eventually(is_replaced, "another HAProxy")

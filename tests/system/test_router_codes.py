@@ -1,8 +1,8 @@
 """Every H code from its real cause on a whole platform with Heroku's own times: what the visitor gets, and what `senryu logs` says.
 
-The slow ones (H12 30 s, H15 and H28 55 s, H20 75 s, H99 after that) run beside one another. H24 takes an hour here and runs with shorter
-times in tests/routers/test_limits_codes.py. H16 and H23 are retired at Heroku; H82 is in test_sleep.py; H31 to H33 and H83 are of things
-that are not here.
+The slow ones (H12 30 s, H15 and H28 55 s, H20 75 s, H99 after that) run beside one another. A router that is replaced lets its connections
+go on for an hour before H24; here for a second, which is written into its file. H16 and H23 are retired at Heroku; H82 is in
+test_sleep.py; H31 to H33 and H83 are of things that are not here.
 Source: Dev Center, error-codes.
 """
 
@@ -55,6 +55,7 @@ CODES = {
     "H20": Told("deaf", rf'at=error code=H20 desc="App boot timeout" method=GET path="/late" .* {UNROUTED}'),
     "H21": Told("bad", r'at=error code=H21 desc="Backend connection refused" .* dyno=web\.1 connect=.* status=503 bytes=0 '),
     "H22": Told("deaf", rf'at=error code=H22 desc="Connection limit reached" method=GET path="/held" .* {UNROUTED}'),
+    "H24": Told("bad", r'at=error code=H24 desc="Forced close" method=GET path="/stall" .* dyno=web\.1 .* status= bytes=', b"200", b"abc"),
     "H25": Told("bad", rf'at=error code=H25 desc="HTTP restriction: oversized cookie" .* {DYNO} status=502 ', b"502"),
     "H25 too": Told("bad", rf'at=error code=H25 desc="HTTP restriction: oversized status line" .* {DYNO} status=502 ', b"502"),
     "H26": Told("bad", r'code=H26 desc="Request Error" cause="unsupported expect .* connect= service= status=417 bytes= ', b"417", b""),
@@ -84,10 +85,13 @@ def provoked(operator: Person, platform: Copy) -> Iterator[Provoked]:
     with ExitStack() as stack:
         names = {"bad": FILES, "edge": FILES, "deaf": DEAF, "crashing": CRASHING, "blank": FILES}
         apps = {name: stack.enter_context(new_app(operator, files)) for name, files in names.items()}
+        closed = _forced_close(platform, apps["bad"])
         pushing = apps["deaf"].pushing()
         stack.callback(pushing.communicate, timeout=120)
         visitors = stack.enter_context(ThreadPoolExecutor(16))
-        yield _provoke(platform, apps, visitors)
+        seen = _provoke(platform, apps, visitors)
+        seen.answers["H24"] = closed
+        yield seen
 
 
 def _provoke(platform: Copy, apps: dict[str, App], visitors: ThreadPoolExecutor) -> Provoked:
@@ -98,7 +102,7 @@ def _provoke(platform: Copy, apps: dict[str, App], visitors: ThreadPoolExecutor)
     def visit(app: str, path: str, *headers: str) -> bytes:
         return speak(platform, head(host[app], f"GET {path} HTTP/1.1", *headers))
 
-    for name in ("bad", "edge", "crashing"):
+    for name in ("edge", "crashing"):
         apps[name].push(check=False)
     eventually(lambda: apps["deaf"].states() == {"web.1": "starting"}, "the start of the deaf app")
     seen.answers["H22"] = _above(platform, head(host["deaf"], "GET /held HTTP/1.1"), 1000)
@@ -127,6 +131,23 @@ def _provoke(platform: Copy, apps: dict[str, App], visitors: ThreadPoolExecutor)
         apps[told.app].logged(f"code={code[:3]} ", within_s=20)
     seen.logs = {name: app.log() for name, app in apps.items()}
     return seen
+
+
+def _forced_close(platform: Copy, app: App) -> bytes:
+    """The router is replaced while a visitor has half an answer. Before anybody else is under way, or they would be cut off as well."""
+    app.push()
+    [dyno] = app.dynos().values()
+    file = platform.home / "router/haproxy.cfg"
+    eventually(lambda: dyno["id"] in file.read_text(), "the saved route")
+    [hour] = re.findall(r"hard-stop-after \S+", file.read_text())
+    file.write_text(file.read_text().replace(hour, "hard-stop-after 1s"))
+    platform.replace_haproxy()
+    file.write_text(file.read_text().replace("hard-stop-after 1s", hour))
+    with socket.create_connection(("127.0.0.1", platform.port), timeout=60) as connection:
+        connection.sendall(head(f"{app.name}.localhost", "GET /stall HTTP/1.1"))
+        begun = connection.recv(65536)
+        platform.replace_haproxy()
+        return begun + b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def _begin_slow(platform: Copy, host: str, submit: Callable[..., Future[bytes]], later: dict[str, Future[bytes]]) -> None:
