@@ -23,6 +23,7 @@ from contract import hold_answer
 from held_database import HeldDatabase
 from senryu.actions.authenticate import authorize
 from senryu.actions.browser_login import BrowserLogins
+from senryu.actions.destroy import clear_all_away
 from senryu.actions.keep_certificates import CertificateLoop
 from senryu.actions.meter import keep_usage_once
 from senryu.actions.recover import recover
@@ -30,6 +31,7 @@ from senryu.actions.sleep import Sleeping, have_apps_sleep, wake_apps
 from senryu.actions.supervise import Supervisor
 from senryu.api.auth import Allowance
 from senryu.api.front_door import front_door, open_terminals
+from senryu.api.parts import clearing
 from senryu.api.rendezvous import Rendezvous
 from senryu.blobs.memory import MemoryBlobStore
 from senryu.config import settings
@@ -280,6 +282,7 @@ class House:
         _undertake_sleep(fresh, self.db, self.router, self.logs, self.clock)
         self.platform = replace(self.platform, supervision=fresh, streams=streams, certifying=certificates)
         self.api.state.platform = self.platform
+        fresh.undertake("clear-away", clear_all_away(self.clock, **clearing(self.platform)))
 
 
 _api: Starlette | None = None

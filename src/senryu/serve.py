@@ -282,7 +282,7 @@ def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: Conta
     if platform.transfers is not None:
         supervisor.undertake("backups", keep_backups(platform.transfers))
     supervisor.undertake("scheduler", keep_schedule(**releasing(platform)))
-    supervisor.undertake("clear-away", clear_all_away(**clearing(platform)))
+    supervisor.undertake("clear-away", clear_all_away(platform.clock, **clearing(platform)))
 
 
 def git_door(platform: Platform) -> GitDoor:

@@ -62,6 +62,7 @@ def problems(copy: Copy, *, canary: str = "") -> list[str]:
     with contextlib.closing(sqlite3.connect(f"file:{home}/db/senryu.db?mode=ro", uri=True, timeout=10)) as db:
         found = [*_whole(db), *_histories(db, home), *_formations(db)]
         live = _live(db)
+        found += [*_left_of_apps(db, home), *_names(db, home)]
     found += [*_left_of_builds(home), *_left_of_dynos(home, live), *_routes(home, live)]
     if canary:
         found += _leaks(home, canary)
@@ -120,6 +121,34 @@ def _formations(db: sqlite3.Connection) -> Iterator[str]:
         good = [dyno.name for dyno in running if dyno.release_id == current[0] and dyno.state == "up" and not dyno.is_leaving]
         if sorted(good) != sorted(wanted) or len(running) != len(wanted):
             yield f"{name} should run {sorted(wanted)} and runs {sorted((d.name, d.state, d.is_leaving) for d in running)}"
+
+
+def _left_of_apps(db: sqlite3.Connection, home: Path) -> Iterator[str]:
+    """Repositories, caches and logs are those of apps that there are."""
+    apps = {str(UUID(id)) for (id,) in db.execute("SELECT id FROM apps")} | {str(UUID(int=0))}  # where the router's log is read up to
+    for place in (*(home / "repos").glob("*.git"), *(home / "cache").glob("*-*"), *(home / "logs").glob("*-*")):
+        if place.stem not in apps:
+            yield f"an app that is gone left {place}"
+    for (id,) in db.execute("SELECT app_id FROM remains"):
+        yield f"what app {UUID(id)} left is not cleared away"
+
+
+def _names(db: sqlite3.Connection, home: Path) -> Iterator[str]:
+    """HAProxy has each app's names and no others, and certificates for the domains that have one."""
+    hosts = {f"{name}.localhost" for (name,) in db.execute("SELECT name FROM apps")}
+    domains = dict(db.execute("SELECT hostname, sni_endpoint_id FROM domains").fetchall())
+    try:
+        lines = _ask(home / "run/haproxy.sock", f"show map {home}/router/hosts.map").splitlines()
+        listed = _ask(home / "run/haproxy.sock", f"show ssl crt-list -n {home}/router/certificates.list").splitlines()
+    except OSError as error:
+        yield f"router: {error}"
+        return
+    routed = {line.split()[1] for line in lines if line.strip()}
+    if routed != hosts | domains.keys():
+        yield f"router: hosts too many {sorted(routed - hosts - domains.keys())}, missing {sorted((hosts | domains.keys()) - routed)}"
+    certified = {line.split()[-1] for line in listed if " " in line and not line.startswith("#")}
+    if certified != {host for host, endpoint in domains.items() if endpoint}:
+        yield f"router: certificates for {sorted(certified)}, domains are {domains}"
 
 
 def _left_of_builds(home: Path) -> Iterator[str]:

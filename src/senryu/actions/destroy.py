@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypedDict, Unpack
 from uuid import UUID
+
+import structlog
 
 from ..core.account import Account
 from ..core.app import App
 from ..core.build import Builder, Streams
+from ..core.certificate_order import Certifying
+from ..core.clock import Clock
 from ..core.dyno import Engine
 from ..core.errors import NotFound
 from ..core.log_line import LogReader
@@ -29,6 +34,9 @@ from .parts import Releasing
 from .release import Made, announce
 from .release_attached import release_users
 
+_log = structlog.get_logger("destroy")
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+
 
 class Clearing(TypedDict):
     """Where an app has things outside the database."""
@@ -43,12 +51,13 @@ class Clearing(TypedDict):
     log_reader: LogReader
 
 
-async def destroy(app: App, *, by: Account, releasing: Releasing, **parts: Unpack[Clearing]) -> None:
+async def destroy(app: App, *, by: Account, releasing: Releasing, certifying: Certifying, **parts: Unpack[Clearing]) -> None:
     """Takes the rows and notes what they named, in one transaction: from then on the app is gone for everyone.
 
     Other apps that had its add-ons attached are released without them.
 
-    What a crash keeps from being cleared away is cleared at the next start. Raises: NotFound when another call came first.
+    What cannot be cleared away now, because the agent or the router is away, is cleared as soon as they are back; after a crash at the
+    next start. Raises: NotFound when another call came first.
     """
     supervision, gone = releasing["supervision"], None
     while gone is None:
@@ -58,8 +67,10 @@ async def destroy(app: App, *, by: Account, releasing: Releasing, **parts: Unpac
     for build_id in builds:
         supervision.cancel(build_task(build_id))
     supervision.wake(app.id)
+    certifying.wake()
     await announce(*released, **releasing)
-    await clear_away(left, **parts)
+    if not await _is_cleared(left, **parts):
+        supervision.undertake(f"clear-away:{app.id}", _clear_in_the_end(left, releasing["clock"], **parts))
 
 
 async def _gone(tx: Transaction, app: App, by: Account, **parts: Unpack[Releasing]) -> tuple[Remains, list[Made], list[UUID]] | None:
@@ -118,9 +129,24 @@ async def clear_away(left: Remains, **parts: Unpack[Clearing]) -> None:
         await forget_remains(tx, app_id)
 
 
-async def clear_all_away(**parts: Unpack[Clearing]) -> None:
+async def clear_all_away(clock: Clock, **parts: Unpack[Clearing]) -> None:
     """Clears away after destructions that a crash interrupted."""
     async with parts["db"].reading() as tx:
         found = await list_remains(tx)
-    for left in found:
+    await asyncio.gather(*(_clear_in_the_end(left, clock, **parts) for left in found))
+
+
+async def _clear_in_the_end(left: Remains, clock: Clock, **parts: Unpack[Clearing]) -> None:
+    pause_s = _FIRST_PAUSE_S
+    while not await _is_cleared(left, **parts):
+        await clock.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+async def _is_cleared(left: Remains, **parts: Unpack[Clearing]) -> bool:
+    try:
         await clear_away(left, **parts)
+    except Exception as problem:
+        _log.warning("what a destroyed app left is cleared away later", app=str(left.app_id), reason=str(problem))
+        return False
+    return True

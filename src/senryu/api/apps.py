@@ -151,5 +151,6 @@ async def update(request: Request, app: AppDep, caller: CallerDep, platform: Pla
 async def delete(app: OwnedAppDep, caller: CallerDep, platform: PlatformDep) -> JSONResponse:
     """Delete."""
     answer = await shown_one(app, platform)
-    await destroy(app, by=caller.account, releasing=releasing(platform), **clearing(platform))
+    parts = clearing(platform)
+    await destroy(app, by=caller.account, releasing=releasing(platform), certifying=platform.certifying, **parts)
     return JSONResponse(answer)
