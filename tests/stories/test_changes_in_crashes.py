@@ -80,8 +80,8 @@ async def _told(house: House) -> Told:
     return Told({app.name for app in apps}, served, set(endpoints.values()), len(releases), config, sum(web))
 
 
-async def _is_whole(house: House, app_id: UUID) -> bool:
-    """Router, engine, slugs, output, repositories and logs have what the database says, and nothing else."""
+async def _wrong(house: House, app_id: UUID) -> dict[str, Any]:
+    """Where router, engine, slugs, output, repositories and logs have not what the database says, or more."""
     async with house.db.reading() as tx:
         apps, certificates = await list_apps(tx), {host: fingerprint for host, (_, fingerprint) in (await wanted_certificates(tx)).items()}
         domains = {app.id: [domain.hostname for domain in await list_domains(tx, app.id)] for app in apps}
@@ -91,16 +91,31 @@ async def _is_whole(house: House, app_id: UUID) -> bool:
         slugs, remains = await kept_checksums(tx), await list_remains(tx)
     routes = {route.app_name: set(route.hosts) for route in await MemoryRouter.routes(house.router)}
     is_there = any(app.id == app_id for app in apps)
-    return (
-        remains == []
-        and routes == {app.name: set(hosts_of(app.name, "localhost", domains[app.id])) for app in apps}
-        and dict(await MemoryRouter.certificates(house.router)) == certificates
-        and house.engine.running.keys() == dynos
-        and {UUID(file.name.partition(".")[0]) for file in house.streams_dir.iterdir()} <= streams
-        and set(await house.platform.blobs.keys("slugs/")) == {slug_key(checksum) for checksum in slugs}
-        and _repository(house, app_id).exists() is is_there
-        and bool(await house.logs.history(app_id, LogFilter(), 1500)) is is_there
-    )
+    found = {
+        "remains": (remains, []),
+        "routes": (routes, {app.name: set(hosts_of(app.name, "localhost", domains[app.id])) for app in apps}),
+        "certificates": (dict(await MemoryRouter.certificates(house.router)), certificates),
+        "dynos": (set(house.engine.running), dynos),
+        "streams": ({UUID(file.name.partition(".")[0]) for file in house.streams_dir.iterdir()} - streams, set()),
+        "slugs": (set(await house.platform.blobs.keys("slugs/")), {slug_key(checksum) for checksum in slugs}),
+        "repository": (_repository(house, app_id).exists(), is_there),
+        "log": (bool(await house.logs.history(app_id, LogFilter(), 1500)), is_there),
+    }
+    return {what: both for what, both in found.items() if both[0] != both[1]}
+
+
+async def _rest(house: House, app_id: UUID, when: str) -> None:
+    wrong: dict[str, Any] = {}
+
+    async def is_whole() -> bool:
+        wrong.clear()
+        wrong.update(await _wrong(house, app_id))
+        return not wrong
+
+    try:
+        await eventually(is_whole, f"rest {when}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; is and should be: {wrong}") from None
 
 
 def _repository(house: House, app_id: UUID) -> Any:
@@ -114,7 +129,7 @@ async def _app_with_a_domain_and_its_certificate(house: House) -> UUID:
     await _upload(house, WWW, SHOP)
     assert (await house.client.post(f"{APP}/domains", json={"hostname": WWW})).status_code == 201
     await house.settle("mortal")
-    await eventually(lambda: _is_whole(house, app_id), "the first rest")
+    await _rest(house, app_id, "before the change")
     return app_id
 
 
@@ -210,20 +225,20 @@ async def _dies(house: House, change: Change, is_done: IsDone, at: int) -> bool:
     await house.restart()
     life.cancel()
     await asyncio.wait({life})
-    await eventually(lambda: _is_whole(house, app_id), f"rest after death {point}")
+    await _rest(house, app_id, f"after death {point}")
     for app in (await _told(house)).apps:
         await house.settle(app)
     now, is_told = await _told(house), any(answer.status_code < 300 for answer in answers)
     assert is_done(was, now) or (now == was and not is_told and is_dead), f"{was} became {now}, told: {is_told}, dead {point}"
     if now == was:
         assert (await change(house)).status_code < 300
-        await eventually(lambda: _is_whole(house, app_id), f"rest after another try, dead {point}")
+        await _rest(house, app_id, f"after another try, dead {point}")
         assert is_done(was, await _told(house))
     return is_dead
 
 
 async def _has_followed(house: House, life: asyncio.Task[None], app_id: UUID) -> bool:
-    return life.done() and await _is_whole(house, app_id)
+    return life.done() and not await _wrong(house, app_id)
 
 
 async def _lived(change: Change, house: House, answers: list[httpx.Response]) -> None:
@@ -259,4 +274,4 @@ async def _is_tried_again(house: House, asked: list[object], tried: int) -> bool
 
 async def _is_cleared(house: House, app_id: UUID) -> bool:
     house.clock.advance(60)
-    return await _is_whole(house, app_id)
+    return not await _wrong(house, app_id)
