@@ -266,7 +266,8 @@ def _transfers(
 def _undertake_chores(platform: Platform, supervisor: Supervisor, builder: ContainerBuilder) -> None:
     recovery = recover(db=platform.db, log_writer=platform.log_writer, clock=platform.clock, began=platform.clock.now())
     supervisor.undertake("recovery", recovery)
-    kept = retain(db=platform.db, vault=platform.vault, blobs=platform.blobs, streams=platform.streams, clock=platform.clock)
+    logs, clock = platform.log_reader, platform.clock
+    kept = retain(db=platform.db, vault=platform.vault, blobs=platform.blobs, streams=platform.streams, log_reader=logs, clock=clock)
     supervisor.undertake("retain", kept)
     sleeping = Sleeping(**waking(platform), router=platform.router)
     supervisor.undertake("sleep", have_apps_sleep(**sleeping))

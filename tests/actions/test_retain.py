@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
 
 from house import House
-from senryu.actions.retain import retain_once
+from senryu.actions.retain import forget_lost_logs, retain_once
 from senryu.core.limits import RELEASES_KEPT_S
+from senryu.core.log_line import LogLine
 
 
 async def _retain(house: House, suspects: set[str]) -> set[str]:
@@ -55,3 +57,10 @@ async def test_an_upload_nobody_built_goes_after_a_day(house: House) -> None:
     house.clock.advance(25 * 3600)
     await _retain(house, await _retain(house, set()))
     assert await house.platform.blobs.keys("sources/") == []
+
+
+async def test_a_log_that_a_late_line_began_anew_after_its_apps_end_is_forgotten(house: House) -> None:
+    app, lost = await house.create("there"), uuid4()
+    await house.logs.write(lost, [LogLine(house.clock.now(), "heroku", "router", "late")])
+    await forget_lost_logs(house.db, house.logs)
+    assert await house.logs.apps() == {UUID(app["id"])}

@@ -95,6 +95,15 @@ async def test_an_app_never_heard_of_has_an_empty_history(logs: Logs, app_id: UU
     assert await logs.last_position(app_id, "dyno") == -1
 
 
+async def test_those_that_have_a_log_are_known_until_they_are_forgotten(logs: Logs, app_id: UUID) -> None:
+    assert await logs.apps() == set()
+    await logs.write(app_id, numbered(1))
+    await logs.write(UUID(int=0), numbered(1))  # no app's: where the router's log was read up to
+    assert await logs.apps() == {app_id}
+    await logs.forget(app_id)
+    assert await logs.apps() == set()
+
+
 async def test_one_app_sees_nothing_of_another(logs: Logs, app_id: UUID) -> None:
     other = uuid4()
     await logs.write(app_id, [line("mine", origin="dyno", position=5)])

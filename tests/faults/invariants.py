@@ -124,9 +124,9 @@ def _formations(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _left_of_apps(db: sqlite3.Connection, home: Path) -> Iterator[str]:
-    """Repositories, caches and logs are those of apps that there are."""
-    apps = {str(UUID(id)) for (id,) in db.execute("SELECT id FROM apps")} | {str(UUID(int=0))}  # where the router's log is read up to
-    for place in (*(home / "repos").glob("*.git"), *(home / "cache").glob("*-*"), *(home / "logs").glob("*-*")):
+    """Repositories and caches are those of apps that there are; logs that late lines begin anew are forgotten within the hour."""
+    apps = {str(UUID(id)) for (id,) in db.execute("SELECT id FROM apps")}
+    for place in (*(home / "repos").glob("*.git"), *(home / "cache").glob("*-*")):
         if place.stem not in apps:
             yield f"an app that is gone left {place}"
     for (id,) in db.execute("SELECT app_id FROM remains"):

@@ -15,6 +15,7 @@ from ..core.build import Streams
 from ..core.clock import Clock
 from ..core.errors import PlatformError
 from ..core.limits import OUTPUTS_KEPT, RELEASES_KEPT_S, SLUGS_KEPT_MAX_BYTES
+from ..core.log_line import LogReader
 from ..core.release import ReleaseStatus, expiring
 from ..core.slug import BlobStore, slug_key
 from ..store.apps import list_apps
@@ -29,17 +30,27 @@ _SOURCES_KEPT_S = 24 * 3600.0
 _log = structlog.get_logger("retain")
 
 
-async def retain(*, db: Database, vault: Vault, blobs: BlobStore, streams: Streams, clock: Clock) -> None:
+async def retain(*, db: Database, vault: Vault, blobs: BlobStore, streams: Streams, log_reader: LogReader, clock: Clock) -> None:
     """Looks once an hour, for ever."""
     suspects: set[str] = set()
     while True:
         await clock.sleep(EVERY_S)
         try:
             suspects = await retain_once(suspects, db=db, vault=vault, blobs=blobs, streams=streams, clock=clock)
+            await forget_lost_logs(db, log_reader)
         except PlatformError as problem:
             _log.warning("retention failed", reason=problem.message)
         except Exception:
             _log.exception("retention failed")
+
+
+async def forget_lost_logs(db: Database, log_reader: LogReader) -> None:
+    """A request's line that is read after its app was destroyed, and after a restart, begins a log anew."""
+    kept = await log_reader.apps()  # first: an app has its row before its log
+    async with db.reading() as tx:
+        there = {app.id for app in await list_apps(tx)}
+    for app_id in kept - there:
+        await log_reader.forget(app_id)
 
 
 async def retain_once(

@@ -77,6 +77,9 @@ class LogReader(Protocol):
     async def forget(self, app_id: UUID) -> None:
         """Deletes the app's stream and ends its tails."""
 
+    async def apps(self) -> set[UUID]:
+        """Those that have a stream."""
+
 
 # Colours (ECMA-48 SGR) are the one escape sequence terminals get from us; the length is bounded so that a split can step back over one.
 _SGR: Final = r"\x1b\[[0-9;:]{0,32}m"

@@ -24,6 +24,7 @@ from senryu.core import limits
 from senryu.core.clock import Clock
 from senryu.core.log_line import LogFilter, LogLine, LogReader, LogWriter, tail_overflow, tidied
 from senryu.logs.record import is_same_line, newest_lines, oldest_lines
+from senryu.logs.request_lines import CURSOR_STREAM
 from senryu.logs.stream import Segment, Stream
 from senryu.logs.tails import Tails
 
@@ -128,6 +129,10 @@ class FileLogs:
         except FileNotFoundError:
             return
         await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
+
+    async def apps(self) -> set[UUID]:
+        """See LogReader."""
+        return {UUID(place.name) for place in self._directory.glob("????????-????-*")} - {CURSOR_STREAM}
 
     def _stream(self, app_id: UUID) -> Stream:
         stream = self._streams.get(app_id)

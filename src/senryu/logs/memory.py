@@ -12,6 +12,7 @@ from uuid import UUID
 from senryu.core import limits
 from senryu.core.clock import Clock
 from senryu.core.log_line import LogFilter, LogLine, LogReader, LogWriter, selected, tail_overflow, tidied
+from senryu.logs.request_lines import CURSOR_STREAM
 from senryu.logs.tails import Tails
 
 
@@ -62,6 +63,10 @@ class MemoryLogs:
         """See LogReader."""
         self._streams.pop(app_id, None)
         self._tails.end(app_id)
+
+    async def apps(self) -> set[UUID]:
+        """See LogReader."""
+        return self._streams.keys() - {CURSOR_STREAM}
 
     def _seen(self, app_id: UUID) -> _Stream:
         return self._streams.get(app_id) or _Stream()

@@ -15,7 +15,7 @@ from senryu.core.log_line import LogLine, LogReader, LogWriter, cleaned
 from senryu.core.route import RequestLine
 
 # A stream of no app: holds up to where requests of all apps are stored. It may lag behind; the apps' own positions tell repeats.
-_CURSOR_STREAM: Final = UUID(int=0)
+CURSOR_STREAM: Final = UUID(int=0)
 _CURSOR_S: Final = 1.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ class RequestLines:
 
     async def cursor(self) -> int:
         """The position up to which the requests of every app are stored, -1 for none."""
-        return await self._reader.last_position(_CURSOR_STREAM, self._origin)
+        return await self._reader.last_position(CURSOR_STREAM, self._origin)
 
     async def store(self, batch: Sequence[RequestLine]) -> None:
         """Writes each app's requests; those stored before are ignored, and those that reached no app have no log."""
@@ -49,7 +49,7 @@ class RequestLines:
             self._cursor_at = self._clock.monotonic()
             position = max(request.position for request in batch)
             line = LogLine(self._clock.now(), "heroku", "router", "requests stored", self._origin, position)
-            await self._writer.write(_CURSOR_STREAM, [line])
+            await self._writer.write(CURSOR_STREAM, [line])
 
     async def _store_one(self, app_id: UUID, requests: Sequence[RequestLine]) -> None:
         stored = self._stored.get(app_id)
