@@ -63,7 +63,7 @@ def problems(copy: Copy, *, canary: str = "") -> list[str]:
         found = [*_whole(db), *_histories(db, home), *_formations(db)]
         live = _live(db)
         found += [*_left_of_apps(db, home), *_names(db, home)]
-    found += [*_left_of_builds(home), *_left_of_dynos(home, live), *_routes(home, live)]
+    found += [*_left_of_builds(home), *_left_of_dynos(home, live), *_routes(home, live), *_left_of_programs(copy)]
     if canary:
         found += _leaks(home, canary)
     return found
@@ -183,14 +183,14 @@ def _left_of_dynos(home: Path, live: list[Live]) -> Iterator[str]:
         yield f"there are {len(disks)} disks for {len(ids)} dynos and the next one"
     kept = {f"store-{json.loads(order.read_text())['port']}" for order in (home / "agent/data").glob("redis-*") if not order.suffix}
     yield from _strays(lot, ids | kept)
-    yield from _left_of_programs(home)
 
 
-def _left_of_programs(home: Path) -> Iterator[str]:
+def _left_of_programs(copy: Copy) -> Iterator[str]:
     """At rest the platform's processes hold no mount and no namespace of a dyno or a build, and what they begin has ended."""
+    home = copy.home
     for service in ("agent", "senryud"):
         with contextlib.suppress(OSError, ValueError):
-            pid = int((home / "services" / service / "supervise/pid").read_text())
+            pid = copy.pid(service)
             for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
                 if f"{home}/agent/" in line:
                     yield f"{service} still has the mount {line.split()[4]}"

@@ -17,20 +17,24 @@ from uuid import uuid4
 
 from system.rig import Copy, eventually, free_ports
 
-from .root import HOME, installed
+from .root import HOME, given_units
 
 BOOT_S = 420.0  # software emulation beside a busy host; a quiet one takes about 40 s
 _SIZE = "6G"
 _PROBLEMS = (
-    "import json; from pathlib import Path; from types import SimpleNamespace; from faults.invariants import problems;"
-    f" print('FOUND', json.dumps(problems(SimpleNamespace(home=Path('{HOME}')))))"
+    "import json; from faults.invariants import problems; from system.installed import installed;"
+    " print('FOUND', json.dumps(problems(installed())))"
 )
 
 
 class Machine(Copy):
-    """The platform inside a VM, seen from outside as any other copy: `visit` and `url` go through forwarded ports."""
+    """The platform inside a VM, seen from outside as any other copy: `visit` and `url` go through forwarded ports.
 
-    def __init__(self) -> None:
+    Takes: `processors`; two cost the emulation more than twice one, as each has to look out for the other.
+    """
+
+    def __init__(self, processors: int = 1) -> None:
+        self.processors = processors
         self.folder = Path(tempfile.mkdtemp(prefix="senryu-vm-", dir="/var/tmp"))
         self.home = Path(HOME)
         self.port, self.tls_port, self.rendezvous_port = free_ports(3)
@@ -44,29 +48,31 @@ class Machine(Copy):
         self.cut_power()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def install(self, *, as_released: bool = True) -> None:
-        """Makes the disk: Debian, the platform as released, its units."""
-        assert as_released
-        root = self.folder / "root"
-        installed(root, {"port": self.port, "tls-port": self.tls_port, "rendezvous-port": self.rendezvous_port})
+    def take_disk(self, root: Path) -> None:
+        """Makes the disk of what is in `root`, with units for this machine's ports."""
+        given_units(root, {"port": self.port, "tls-port": self.tls_port, "rendezvous-port": self.rendezvous_port})
         for name in ("vmlinuz", "initrd.img"):
             shutil.copyfile(next((root / "boot").glob(f"{name}-*")), self.folder / name)
         command = ("mkfs.ext4", "-q", "-d", str(root), str(self.folder / "disk"), _SIZE)
         subprocess.run(command, check=True, timeout=600, capture_output=True)
-        shutil.rmtree(root)
 
     def start(self) -> None:
-        """Boots; returns when the platform is healthy, which nobody helped it to become."""
+        """Boots; returns when the platform is healthy, which nobody helped it to become.
+
+        The host keeps its power, so what QEMU handed to it is as good as written (cache=unsafe); lost is what the machine had in memory.
+        """
         console = self.folder / "console"
         console.unlink(missing_ok=True)
         forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{port}-:{port}" for port in (self.port, self.tls_port, self.rendezvous_port))
-        command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048", "-nographic", "-no-reboot"]
-        command += ["-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initrd.img")]
-        command += ["-append", "root=/dev/vda rw console=ttyS0 panic=5"]
-        command += ["-drive", f"file={self.folder / 'disk'},format=raw,if=virtio,cache=none"]
+        command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(self.processors), "-m", "2048"]
+        command += ["-nographic", "-no-reboot", "-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initrd.img")]
+        command += ["-append", "root=/dev/vda rw console=ttyS0 panic=5 mitigations=off audit=0 nokaslr quiet"]
+        command += ["-drive", f"file={self.folder / 'disk'},format=raw,if=virtio,cache=unsafe"]
         command += ["-netdev", f"user,id=net,{forwards}", "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"]
         command += ["-monitor", "none", "-serial", f"file:{self.folder / 'boot.log'}", "-serial", f"unix:{console},server=on,wait=off"]
-        self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # In a session of its own: sessions share the processors evenly (sched(7), autogroup), and two machines are two jobs.
+        quiet = subprocess.DEVNULL
+        self._qemu = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
         self.await_health()
 
     def await_health(self) -> None:
@@ -107,9 +113,13 @@ class Machine(Copy):
             console.connect(str(self.folder / "console"))
             yield console
 
+    def installed(self) -> str:
+        """For the shell: what tells tests that are run on the machine where the platform is."""
+        return f"SENRYU_TEST_INSTALLED='{HOME} {self.port} {self.tls_port} {self.rendezvous_port}'"
+
     def problems(self) -> list[str]:
         """The invariants of `faults.invariants`, asked on the machine itself."""
-        said = self.shell(f'cd / && PYTHONPATH=/srv/senryu/tests {HOME}/venv/bin/python -c "{_PROBLEMS}"')
+        said = self.shell(f'cd / && {self.installed()} PYTHONPATH=/srv/senryu/tests {HOME}/venv/bin/python -c "{_PROBLEMS}"')
         found = re.search(r"FOUND (\[.*\])", said)
         return list(json.loads(found.group(1))) if found else [f"the check itself failed: {said[-2000:]}"]
 
