@@ -19,7 +19,7 @@ from system.rig import Copy, eventually, free_ports
 
 from .root import HOME, given_units
 
-BOOT_S = 420.0  # software emulation beside a busy host; a quiet one takes about 40 s
+BOOT_S = 900.0  # software emulation beside a busy host; a quiet one takes less than a minute
 _SIZE = "6G"
 _PROBLEMS = (
     "import json; from faults.invariants import problems; from system.installed import installed;"
