@@ -21,8 +21,9 @@ from uuid import UUID, uuid4
 
 from senryu.core.dyno import BASE_ENV, DynoKind, DynoOrder, Engine, ObservedDyno, OutputReader, Terminal
 from senryu.core.limits import MIB
+from system.rig import SLOWNESS
 
-DEADLINE_S = 30.0
+DEADLINE_S = 30.0 * SLOWNESS
 USER = "nobody"  # every machine has it; the agent only needs some unprivileged user
 _COMMAND = [sys.executable, "-m", "senryu.agent", "--user", USER, "--home"]
 

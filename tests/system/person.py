@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from .rig import CHECKOUT, Answer, Copy, eventually, new_password
+from .rig import CHECKOUT, SLOWNESS, Answer, Copy, eventually, new_password
 
 PROGRAM = str(CHECKOUT / "bin" / "senryu")
 Done = subprocess.CompletedProcess[str]
@@ -41,8 +41,9 @@ class Person:
 
     def run(self, *command: str, cwd: Path | None = None, check: bool = True, stdin: str = "", timeout_s: float = 240) -> Done:
         """A program as this person, who is not at a terminal. stderr follows stdout only in the failure's message."""
+        place, patience_s = cwd or self.home, timeout_s * SLOWNESS
         done = subprocess.run(
-            command, cwd=cwd or self.home, env=self.environment, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
+            command, cwd=place, env=self.environment, input=stdin, capture_output=True, text=True, timeout=patience_s, check=False
         )
         assert not check or done.returncode == 0, (
             f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}\n{self.copy.own_log()}"

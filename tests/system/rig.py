@@ -25,6 +25,7 @@ from .traces import lot_of, traces
 CHECKOUT = Path(__file__).parents[2]
 SERVICES = ("senryud", "router", "agent")
 PATIENCE_S = 45.0
+SLOWNESS = float(os.environ.get("SENRYU_TEST_SLOWNESS", "1"))  # how much longer everything may take: on an emulated machine (tests/vm)
 _PACKAGES = CHECKOUT / ".venv/lib/python3.11/site-packages"
 _IMPORTS = "import senryu.serve, senryu.agent.command, senryu.install.prepare, senryu.store.migrate"
 _CLAIMS = Path("/run/lock/senryu-test-ports")
@@ -35,10 +36,10 @@ T = TypeVar("T")
 
 def eventually(look: Callable[[], T], what: str = "", within_s: float = PATIENCE_S) -> T:
     """Looks until the answer is true, and gives it. Fails with the last answer."""
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + within_s * SLOWNESS
     while not (seen := look()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what or 'it'} did not happen within {within_s:.0f} s; at last: {seen!r}")
+            raise AssertionError(f"{what or 'it'} did not happen within {within_s * SLOWNESS:.0f} s; at last: {seen!r}")
         time.sleep(0.1)
     return seen
 

@@ -13,7 +13,9 @@ import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
-PATIENCE_S = 30.0
+from .rig import SLOWNESS
+
+PATIENCE_S = 30.0 * SLOWNESS
 
 
 class TerminalSession:

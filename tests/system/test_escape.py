@@ -21,7 +21,7 @@ import pytest
 
 from .escape_targets import METADATA, METADATA6, answers, host_addresses, host_file, host_listeners, neighbourhood, platform_paths
 from .person import App, Person, new_app
-from .rig import CHECKOUT, Copy, eventually
+from .rig import CHECKOUT, SLOWNESS, Copy, eventually
 from .terminal import TerminalSession
 
 ESCAPE = Path(__file__).parent / "escape"
@@ -61,7 +61,7 @@ def inside(app: App, dyno: str) -> tuple[str, str, str]:
 
 
 def posted(app: App, body: str) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", app.copy.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", app.copy.port, timeout=60 * SLOWNESS)
     try:
         connection.request("POST", "/", body=body, headers={"Host": f"{app.name}.localhost"})
         return connection.getresponse().read().decode()
@@ -109,6 +109,7 @@ def targets(platform: Copy, operator: Person) -> Iterator[dict[str, list[str]]]:
             "link_local": [f"{found} {port}" for found in six if found.startswith("fe80")] + ["ff02::1 80"],
             "udp": [f"{found} 7000" for found in [*place.lan, METADATA]] + [f"{gateway} 53"],
             "elsewhere": [f"{place.elsewhere} 7000"],
+            "slowness": [str(SLOWNESS)],
         }
 
 
@@ -192,7 +193,7 @@ TYPE = "type into the terminal of whoever runs it (TIOCSTI)"
 def test_the_runtime_cannot_be_overwritten_when_it_enters_a_dyno(escape: App) -> None:
     for _ in range(5):
         assert escape.senryu("ps:exec", "--", "sh", "-c", "sleep 0.2; echo entered").stdout == "entered\n"
-    got, *seen = escape.visit("/runtime").text.split("\n")
+    got, *seen = escape.visit("/runtime").text.splitlines()
     assert got == ""
     assert any(path.endswith(("/dash", "/sleep")) for path in seen), seen  # it was looked at while others ran inside
 

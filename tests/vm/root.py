@@ -16,12 +16,13 @@ _SYSTEM = ("systemd-sysv", "udev", "dbus", "kmod", "linux-image-cloud-amd64", "i
 _MIRROR = "http://deb.debian.org/debian"
 # What a network of QEMU's own has (its documentation, "Network emulation"): the guest's address and its way out.
 _NETWORK = "[Match]\nName=en* eth*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n"
-# A shell on the second serial port, for the test alone.
+# A shell on the second serial port, for the test alone; agents that are started from it may have as many files open as the unit's.
 _CONSOLE = """[Unit]
 Description=A shell for the test
 [Service]
 ExecStart=/usr/bin/socat EXEC:/bin/bash,stderr /dev/ttyS1,rawer
 Restart=always
+LimitNOFILE=65536
 [Install]
 WantedBy=multi-user.target
 """

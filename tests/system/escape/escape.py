@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class Watch(threading.Thread):
 class Page(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         targets = targets_of(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        self._answer([f"escape| web | {name} | {how}" for name, how in outcomes(targets)])
+        self._answer(f"escape| web | {name} | {how}" for name, how in outcomes(targets))
 
     def do_GET(self) -> None:
         if self.path == "/runtime":
@@ -64,12 +65,12 @@ class Page(BaseHTTPRequestHandler):
                 Path(folder, LEFT).write_text("here")
             self._answer([str(os.getuid()), os.environ["PORT"]])
 
-    def _answer(self, lines: list[str]) -> None:
-        body = "\n".join(lines).encode()
+    def _answer(self, lines: Iterable[str]) -> None:
+        """Line by line, as they come: who waits for the first byte gives up after 30 s."""
         self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        for line in lines:
+            self.wfile.write(f"{line}\n".encode())
 
     def log_message(self, *_: object) -> None:
         return

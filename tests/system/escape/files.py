@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from attempt import Refused, Targets, any_of, attempt, read, writable
+from attempt import Refused, Targets, any_of, attempt, patience, read, writable
 
 OPEN_AT_START = sorted(os.readlink(f"/proc/self/fd/{file}") for file in range(3, 64) if os.path.lexists(f"/proc/self/fd/{file}"))
 _SOCKETS = (
@@ -73,9 +73,10 @@ def open_device(_targets: Targets) -> str | None:
 
 
 @attempt("write anywhere below /sys")
-def write_sys(_targets: Targets) -> str | None:
+def write_sys(targets: Targets) -> str | None:
     deep = ("/sys/kernel", "/sys/class/net/eth0/", "/sys/class/net/lo/", "/sys/module", "/sys/power", "/sys/bus/workqueue", "/sys/block")
-    found = subprocess.run(["find", *deep, "-maxdepth", "3", "-type", "f", "-print"], capture_output=True, text=True, timeout=5).stdout
+    command = ["find", *deep, "-maxdepth", "3", "-type", "f", "-print"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=20 * patience(targets)).stdout
     return any_of(partial(writable, path) for path in found.splitlines()[:5000])
 
 
@@ -84,6 +85,7 @@ def write_cgroup(_targets: Targets) -> str | None:
     paths = [line.split(":", 2)[2] for line in Path("/proc/self/cgroup").read_text().splitlines()]
     places = [f"/sys/fs/cgroup{part}{path}" for path in set(paths) for part in ("", "/memory", "/pids", "/unified", "/systemd")]
     names = ("release_agent", "cgroup.procs", "notify_on_release", "memory.limit_in_bytes", "pids.max")
+    names += ("cgroup.kill", "cgroup.freeze", "cgroup.subtree_control", "cgroup.threads", "memory.max", "memory.oom.group", "cpu.weight")
     return any_of(partial(writable, f"{place}/{name}") for place in places for name in names)
 
 
@@ -107,7 +109,7 @@ def find_canary(targets: Targets) -> str | None:
         ["grep", "-rlsIFx", "-D", "skip", targets["canary"][0], "/app", "/tmp", "/var", "/run", "/mnt", "/srv", "/opt", "/home", "/etc"],
         capture_output=True,
         text=True,
-        timeout=5,
+        timeout=20 * patience(targets),
     )
     return found.stdout.strip()
 

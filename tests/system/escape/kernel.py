@@ -17,7 +17,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from attempt import Refused, Targets, any_of, attempt
+from attempt import Refused, Targets, any_of, attempt, patience
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -75,8 +75,8 @@ def clone_user(_targets: Targets) -> str | None:
     return "a user namespace"
 
 
-def _program(_targets: Targets, *, words: tuple[str, ...]) -> str | None:
-    done = subprocess.run(words, capture_output=True, text=True, timeout=5, stdin=subprocess.DEVNULL)
+def _program(targets: Targets, *, words: tuple[str, ...]) -> str | None:
+    done = subprocess.run(words, capture_output=True, text=True, timeout=20 * patience(targets), stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise Refused(done.stderr.strip().splitlines()[0][-80:].strip() if done.stderr.strip() else f"status {done.returncode}")
     return done.stdout.strip() or "it worked"
@@ -84,7 +84,7 @@ def _program(_targets: Targets, *, words: tuple[str, ...]) -> str | None:
 
 for _name, _words in {
     "mount a file system": ("mount", "-t", "tmpfs", "none", "/tmp"),
-    "mount control groups": ("mount", "-t", "cgroup", "-o", "memory", "none", "/tmp"),
+    "mount control groups": ("sh", "-c", "mount -t cgroup2 none /tmp || mount -t cgroup -o memory none /tmp"),
     "mount /proc again": ("mount", "-t", "proc", "none", "/tmp"),
     "make the root writable again": ("mount", "-o", "remount,rw", "/usr"),
     "unshare and mount": ("unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/tmp"),

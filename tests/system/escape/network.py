@@ -10,36 +10,36 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 
-from attempt import Refused, Targets, any_of, attempt
+from attempt import Refused, Targets, any_of, attempt, patience
 
 _AT_ONCE = 16
 _ANSWER_S = 1.5
 _IP_TRANSPARENT, _IP_FREEBIND = 19, 15
 
 
-def _connected(place: str) -> str:
+def _connected(targets: Targets, place: str) -> str:
     """`address port`; a link-local address without a device is tried on eth0."""
     address, port = place.split()
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_ANSWER_S)
+        connection.settimeout(_ANSWER_S * patience(targets))
         scope = socket.if_nametoindex("eth0") if address.startswith(("fe80:", "ff02:")) else 0
         connection.connect((address, int(port), 0, scope) if family == socket.AF_INET6 else (address, int(port)))
         return f"{place} answers"
 
 
-def _asked(place: str, question: bytes = b"hello") -> str:
+def _asked(targets: Targets, place: str, question: bytes = b"hello") -> str:
     """Over UDP, where only an answer shows that it arrived."""
     address, port = place.split()
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as talk:
-        talk.settimeout(_ANSWER_S)
+        talk.settimeout(_ANSWER_S * patience(targets))
         talk.sendto(question, (address, int(port)))
         return f"{place} says {talk.recv(100)!r}"
 
 
 def _any_connected(targets: Targets, kind: str) -> str | None:
-    return any_of((partial(_connected, place) for place in targets[kind]), _AT_ONCE)
+    return any_of((partial(_connected, targets, place) for place in targets[kind]), _AT_ONCE)
 
 
 for _name, _kind in {
@@ -60,7 +60,7 @@ for _name, _kind in {
 
 @attempt("be answered over UDP by the machine or the local network")
 def over_udp(targets: Targets) -> str | None:
-    return any_of((partial(_asked, place) for place in targets["udp"]), _AT_ONCE)
+    return any_of((partial(_asked, targets, place) for place in targets["udp"]), _AT_ONCE)
 
 
 @attempt("reach an inner address by a name that leads there")
@@ -75,7 +75,7 @@ def by_name(targets: Targets) -> str | None:
 
     def tried(place: str) -> str:
         address, port = place.split()
-        with socket.create_connection((f"{address}.rebinding.example.com", int(port)), _ANSWER_S):
+        with socket.create_connection((f"{address}.rebinding.example.com", int(port)), _ANSWER_S * patience(targets)):
             return f"{place} answers"
 
     return any_of([partial(tried, place) for place in (*targets["host"], *targets["metadata"], *targets["lan"])], _AT_ONCE)
@@ -85,7 +85,7 @@ def by_name(targets: Targets) -> str | None:
 def forge_log(targets: Targets) -> str | None:
     line = b"<158>1 - host heroku router - - forged"
     places = [f"{place.split()[0]} {port}" for place in targets["gateway"] for port in (514, 6514, 601)]
-    return any_of([partial(_asked, place, line) for place in places], _AT_ONCE)
+    return any_of([partial(_asked, targets, place, line) for place in places], _AT_ONCE)
 
 
 def _socket(_targets: Targets, *, family: int, kind: int, protocol: int) -> str:
@@ -124,7 +124,7 @@ def spoof(targets: Targets) -> str | None:
     sources = [found.split()[0] for found in [*targets["other_dynos"], *targets["gateway"][:1]]] + ["8.8.8.8"]
     with contextlib.suppress(Refused):
         any_of(partial(_sent_from, source, place) for source in sources)
-    counted = int(_asked(place, b"count").rpartition("=")[2].strip("'"))
+    counted = int(_asked(targets, place, b"count").rpartition("=")[2].strip("'"))
     return f"{counted} packets" if counted else any_of(partial(_sent_from, source, place) for source in sources)
 
 
@@ -137,10 +137,12 @@ def _sent_from(source: str, place: str) -> None:
 
 
 @attempt("speak IPv6 beyond itself")
-def speak_ipv6(_targets: Targets) -> str | None:
-    routes = subprocess.run(["ip", "-6", "route", "show", "default"], capture_output=True, text=True, timeout=5).stdout.strip()
-    addresses = subprocess.run(["ip", "-6", "-o", "address", "show", "scope", "global"], capture_output=True, text=True, timeout=5).stdout
-    return routes or addresses.strip()
+def speak_ipv6(targets: Targets) -> str | None:
+    def shown(*words: str) -> str:
+        command = ("ip", "-6", "-o", *words)
+        return subprocess.run(command, capture_output=True, text=True, timeout=20 * patience(targets)).stdout.strip()
+
+    return shown("route", "show", "default") or shown("address", "show", "scope", "global")
 
 
 @attempt("listen on a port below 1024 of the machine")
@@ -158,12 +160,12 @@ def _bound(address: str, port: int) -> str:
 
 
 @attempt("make a network device (netlink)")
-def make_device(_targets: Targets) -> str | None:
+def make_device(targets: Targets) -> str | None:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         name = b"\x0b\x00\x03\x00escape0\x00"
         body = struct.pack("=BBHiII", 0, 0, 0, 0, 0, 0) + name.ljust(12, b"\0") + b"\x10\x00\x12\x00\x09\x00\x01\x00dummy\x00\x00\x00"
         netlink.send(struct.pack("=IHHII", 16 + len(body), 16, 0x0605, 1, 0) + body)
-        netlink.settimeout(_ANSWER_S)
+        netlink.settimeout(_ANSWER_S * patience(targets))
         error = -struct.unpack_from("=i", netlink.recv(1000), 16)[0]
     if error:
         raise OSError(error, os.strerror(error))
