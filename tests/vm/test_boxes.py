@@ -34,9 +34,8 @@ def machine(root: Path) -> Iterator[Machine]:
 @pytest.mark.parametrize(
     "tests",
     [
-        "tests/system/test_escape.py",
+        "tests/system/test_escape.py tests/system/test_hostile_app.py",  # in one session: they share the first account
         "tests/agent/test_cgroup.py tests/engines/test_limits.py tests/engines/test_isolation.py tests/engines/test_recovery.py",
-        "tests/system/test_hostile_app.py",
     ],
 )
 def test_a_box_holds_on_unified_control_groups_as_it_does_on_the_old_ones(machine: Machine, tests: str) -> None:
