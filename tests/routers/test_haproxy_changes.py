@@ -214,6 +214,16 @@ async def test_more_apps_than_slots_make_the_router_grow_without_losing_a_reques
         assert seen and set(seen) == {200}
 
 
+async def test_many_apps_that_find_no_slot_at_once_make_the_router_grow_once_for_all(dynos: Dynos) -> None:
+    async with running_haproxy(slots=2) as (rig, router):
+        dyno = await dynos(answer())
+        apps = [route(dyno) for _ in range(12)]
+        await asyncio.gather(*map(router.apply, apps))
+        assert {(await rig.get(app.hosts[0])).status_code for app in apps} == {200}
+        assert len(await router.routes()) == len(apps)
+        assert rig.settings.config.read_text().count("\nbackend be_") <= 16
+
+
 async def test_more_questions_at_once_than_haproxy_takes_are_all_answered(haproxy: Started, dynos: Dynos) -> None:
     _, router = haproxy
     await router.apply(app := route(await dynos(answer())))

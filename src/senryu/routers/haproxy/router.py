@@ -79,11 +79,11 @@ class HAProxyRouter(Router):
                 await self._save()
 
     async def apply(self, route: Route) -> None:
-        try:
-            await self._change(route.app_id, route)
-        except changes.NoSlotLeft:
-            await self._grow()
-            await self._change(route.app_id, route)
+        while True:
+            try:
+                return await self._change(route.app_id, route)
+            except changes.NoSlotLeft:
+                await self._grow()
 
     async def remove(self, app_id: UUID) -> None:
         await self._change(app_id, None)
@@ -241,9 +241,11 @@ class HAProxyRouter(Router):
             await self._reload(lambda: self._is(wanted))
 
     async def _grow(self) -> None:
-        """Doubles the slots."""
+        """Doubles the slots, unless another change that found none has done so meanwhile."""
         async with self._writing, self._turn:
             live = await self._live()
+            if set(changes.empty_slots(live)) - await self._busy(live):
+                return
             wanted = 2 * len(live.slots)
             await _to_the_end(files.save, self._settings, live, wanted)
             await self._reload(lambda: self._has_slots(wanted))
