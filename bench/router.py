@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -151,11 +151,11 @@ def backend(port: int) -> str:
     return f'frontend all\n  bind 127.0.0.1:{port}\n  http-request return status 200 content-type text/plain string "{BODY}"\n'
 
 
-def by_host(port: int, to: int, apps: int, folder: Path) -> str:
-    """The least a proxy can do for so many apps: a backend for each, found by its host."""
+def by_host(port: int, to: str, names: Sequence[str], folder: Path) -> str:
+    """The least a proxy can do for so many apps: a backend for each, found by its host; all are at the address `to`."""
     hosts = folder / "hosts.map"
-    hosts.write_text("".join(f"app-{number}.localhost be_{number}\n" for number in range(apps)))
-    backends = "".join(f"backend be_{number}\n  server one 127.0.0.1:{to}\n" for number in range(apps))
+    hosts.write_text("".join(f"{name}.localhost be_{name}\n" for name in names))
+    backends = "".join(f"backend be_{name}\n  server one {to}\n" for name in names)
     return f"frontend all\n  bind 127.0.0.1:{port}\n  use_backend %[req.hdr(host),host_only,map_str({hosts})]\n{backends}"
 
 
@@ -182,13 +182,13 @@ def cpu_s(pid: int) -> float:
 def measured(port: int, host: str, pid: int) -> tuple[float, float, float, float]:
     """Requests a second, p50 and p99 in milliseconds, and the proxy's processor time for one request in microseconds."""
     before = cpu_s(pid)
-    rate, p50, p99 = wrk(port, host)
+    rate, p50, p99 = wrk(f"127.0.0.1:{port}", host)
     return rate, p50, p99, (cpu_s(pid) - before) / (rate * SECONDS) * 1e6
 
 
-def wrk(port: int, host: str) -> tuple[float, float, float]:
+def wrk(place: str, host: str) -> tuple[float, float, float]:
     """Requests a second, and p50 and p99 in milliseconds."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-H", f"Host: {host}", f"http://127.0.0.1:{port}/"]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-H", f"Host: {host}", f"http://{place}/"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     assert "Non-2xx" not in said and "Socket errors" not in said, said
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
@@ -196,10 +196,10 @@ def wrk(port: int, host: str) -> tuple[float, float, float]:
     return float(rate[1]), _latency(said, "50%"), _latency(said, "99%")
 
 
-def steady(port: int, host: str) -> tuple[float, float]:
+def steady(port: int, host: str, per_s: int = STEADY_PER_S) -> tuple[float, float]:
     """p50 and p99 in milliseconds while the proxy has time to spare."""
     request = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
-    answers = asyncio.run(open_loop(by_port(port), [request], STEADY_PER_S, SECONDS, warm_s=1))
+    answers = asyncio.run(open_loop(by_port(port), [request], per_s, SECONDS, warm_s=1))
     assert not answers.failed, answers.statuses
     return answers.percentile(0.5), answers.percentile(0.99)
 
@@ -218,7 +218,7 @@ def bare_ones(stack: contextlib.ExitStack, folder: Path, kind: str) -> tuple[lis
     origin, bare_port, hosts_port, closing_port = free_ports(4)
     proxies = [
         ("bare HAProxy", bare(bare_port, origin, closes=False), bare_port),
-        (BARE_APPS, by_host(hosts_port, origin, APPS, folder), hosts_port),
+        (BARE_APPS, by_host(hosts_port, f"127.0.0.1:{origin}", [f"app-{number}" for number in range(APPS)], folder), hosts_port),
         ("bare HAProxy, a connection per request", bare(closing_port, origin, closes=True), closing_port),
     ]
     if kind == "haproxy":
