@@ -196,7 +196,8 @@ class Dyno:
         if self.cgroup.is_out_of_memory():
             marker.touch()
         self._is_out_of_memory = marker.exists()
-        self._ended_at = datetime.fromtimestamp(exit_file.stat().st_mtime, UTC)
+        # Times of files are of a coarser clock, up to a tick behind: a dyno of a few milliseconds would have ended before it began.
+        self._ended_at = max(self.kept.started_at, datetime.fromtimestamp(exit_file.stat().st_mtime, UTC))
         try:
             self._exit_status = int(exit_file.read_text())
         except ValueError:
