@@ -90,7 +90,11 @@ class Dynos:
             if dyno is None:
                 return
             dyno.kill()
-            dyno.output.close()  # before its directory goes: nothing may be made in there any more
+            # Nothing may be made in its directory any more: not by conmon, which may take its time, nor of what that left.
+            dyno.output.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(AGENT_TIMEOUT_S):
+                    await dyno.ended.wait()
             async with asyncio.timeout(AGENT_TIMEOUT_S * 2):
                 await self._in_thread(trace_removed, dyno_id, dyno.kept, self._site)
             del self._dynos[dyno_id]
