@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -263,7 +263,8 @@ def main(rounds: int, kind: str) -> None:
     _print_steady(calm, rounds, kind)
 
 
-def _medians(found: dict[str, list[tuple[float, ...]]]) -> dict[str, list[float]]:
+def medians_of(found: Mapping[str, Sequence[tuple[float, ...]]]) -> dict[str, list[float]]:
+    """Of each contestant's samples, column by column."""
     return {name: [statistics.median(column) for column in zip(*samples, strict=True)] for name, samples in found.items()}
 
 
@@ -272,14 +273,14 @@ def _peer(name: str) -> str:
 
 
 def _print_steady(calm: dict[str, list[tuple[float, ...]]], rounds: int, kind: str) -> None:
-    medians = _medians(calm)
+    medians = medians_of(calm)
     rows = [(name, f"{p50:.2f}", f"{p99:.2f}", f"{p99 - medians[_peer(name)][1]:+.2f}") for name, (p50, p99) in medians.items()]
     title = f"{STEADY_PER_S:,} requests/s before {kind}, {rounds} rounds (target +0.30 ms)"
     print_table(title, ("what", "p50 ms", "p99 ms", "p99 − bare"), rows)
 
 
 def _print(found: dict[str, list[tuple[float, ...]]], rounds: int, kind: str) -> None:
-    medians = _medians(found)
+    medians = medians_of(found)
     rows = []
     for name, (rate, p50, p99, cpu) in medians.items():
         bare_rate, _, _, bare_cpu = medians[_peer(name)]

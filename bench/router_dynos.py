@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import statistics
 import sys
 import tempfile
 from collections import defaultdict
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import httpx
 from api_get import token_of
-from router import APPS, CONNECTIONS, SECONDS, STEADY_PER_S, by_host, cpu_s, haproxy, plain, steady, wrk
+from router import APPS, CONNECTIONS, SECONDS, STEADY_PER_S, by_host, cpu_s, haproxy, medians_of, plain, steady, wrk
 from stand import App, Copy, eventually, new_app, person_on, print_table, running_platform
 
 from senryu.core.limits import TEAM_APPS_MAX
@@ -78,12 +77,14 @@ def measured(copy: Copy, app: App, rounds: int, folder: Path) -> tuple[Samples, 
 
 def rows_of(name: str, most: Samples, calm: Samples) -> Iterator[tuple[object, ...]]:
     """The table's rows for one app."""
-    medians = {what: [statistics.median(column) for column in zip(*samples, strict=True)] for what, samples in most.items()}
-    times = {what: [statistics.median(column) for column in zip(*samples, strict=True)] for what, samples in calm.items()}
-    for what, (rate, cpu) in medians.items():
-        p50, p99 = times.get(what, (0.0, 0.0))
-        timed = (f"{p50:.2f}", f"{p99:.2f}", f"{p99 - times[BARE][1]:+.2f}") if what in times else ("", "", "")
-        yield name, what, f"{rate:,.0f}", f"{rate / medians[BARE][0]:.2f}", f"{cpu:.0f}" if cpu else "", *timed
+    rates, times = medians_of(most), medians_of(calm)
+    for what, (rate, cpu) in rates.items():
+        row = (name, what, f"{rate:,.0f}", f"{rate / rates[BARE][0]:.2f}")
+        if what == ALONE:
+            yield *row, "", "", "", ""
+        else:
+            p50, p99 = times[what]
+            yield *row, f"{cpu:.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{p99 - times[BARE][1]:+.2f}"
 
 
 def main(rounds: int, examples: Sequence[str]) -> None:
@@ -95,7 +96,7 @@ def main(rounds: int, examples: Sequence[str]) -> None:
         fill(copy, token_of(person), APPS - 1)
         for example in examples:
             with new_app(person, example) as app:
-                rows += [(example, *row[1:]) for row in rows_of(example, *measured(copy, app, rounds, Path(folder)))]
+                rows += rows_of(example, *measured(copy, app, rounds, Path(folder)))
     head = ("app", "through", "requests/s", "÷ bare", "proxy's CPU µs", f"p50 ms at {STEADY_PER_S}/s", "p99 ms", "p99 − bare")
     print_table(f"A dyno behind the router, {rounds} rounds of {SECONDS} s, {CONNECTIONS} connections (target 0.95, +0.30 ms)", head, rows)
 

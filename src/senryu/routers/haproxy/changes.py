@@ -54,7 +54,8 @@ def apply_commands(live: Live, route: Route, settings: RouterSettings) -> list[C
     slot = live.slot_of(route.app_id) or _free_slot(live)
     wanted = {server.name: server for server in map(server_of, route.targets)}
     present = {server.name: server for server in live.servers.get(slot, ())}
-    numbers = (number for number in count(1) if number not in {server.number for server in present.values()})
+    taken = {server.number for server in present.values()}
+    numbers = (number for number in count(1) if number not in taken)
     arriving = [c for server in wanted.values() for c in _arrive(slot, server, present.get(server.name), numbers, settings)]
     leaving = [c for server in present.values() if server.name not in wanted for c in _leave(slot, server)]
     dynos = _put(settings.dynos, slot, dynos_value(wanted.values()), live.dynos.get(slot)) if live.dynos is not None else []
