@@ -59,7 +59,8 @@ def test_an_app_asleep_stays_so_over_a_restart_of_the_platform_and_is_woken_afte
     app.copy.kill("router")
     app.copy.await_health()
     app.copy.kill("senryud")  # the request waits for it
-    assert app.visit().status == 200
+    answer = app.visit()
+    assert answer.status == 200, app.log()
     eventually(lambda: app.states()["worker.1"] == "up", "the worker too")
 
 
