@@ -31,6 +31,12 @@ def _asleep(app: App) -> bool:
     return app.states() == {"web.1": "idle", "worker.1": "idle"}
 
 
+def _is_idle_on_disk(app: App) -> bool:
+    """In what the router starts from. Killed before it is written, with senryud, visitors are told H21 until senryud is back."""
+    values = [line.partition(" ")[2] for line in (app.copy.home / "router/apps.map").read_text().splitlines()]
+    return any(value.startswith("idle:") and value.endswith(f":{app.name}") for value in values)
+
+
 def test_an_app_sleeps_with_its_worker_and_a_held_request_wakes_it(make_app: NewApp) -> None:
     app = _napping(make_app, f"nap-{uuid4().hex[:8]}")
     assert app.visit().status == 200
@@ -56,6 +62,7 @@ def test_an_app_sleeps_with_its_worker_and_a_held_request_wakes_it(make_app: New
 def test_an_app_asleep_stays_so_over_a_restart_of_the_platform_and_is_woken_after_it(make_app: NewApp) -> None:
     app = _napping(make_app, f"nap-{uuid4().hex[:8]}")
     eventually(lambda: _asleep(app), "sleep")
+    eventually(lambda: _is_idle_on_disk(app), "its sleep in the router's files")
     app.copy.kill("router")
     app.copy.await_health()
     app.copy.kill("senryud")  # the request waits for it
