@@ -148,7 +148,9 @@ def _ms(value: int) -> str:
 
 
 def _quotable(text: str) -> str:
-    """Text that cannot end the quotes it stands in, nor the line."""
+    """Text that cannot end the quotes it stands in, nor the line. Nearly every text is one already."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return text
     return "".join(c if c.isprintable() and c not in '"\\' else "".join(f"%{b:02X}" for b in c.encode()) for c in text)
 
 

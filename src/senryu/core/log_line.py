@@ -127,6 +127,8 @@ def cleaned(text: bytes) -> str:
     Bytes that are not UTF-8 become U+FFFD; control characters their pictures (U+2400 and up); C1 controls, line and paragraph
     separators and bidirectional controls U+FFFD. Carriage returns at the end go. Tabs and colours (SGR) stay. Idempotent.
     """
+    if b"\n" not in text and _is_plain(text):
+        return text.decode("ascii")
     return _UNCLEAN.sub(_harmless, text.rstrip(b"\r").decode("utf-8", "replace"))
 
 
