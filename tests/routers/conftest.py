@@ -6,12 +6,18 @@ import pytest
 
 from senryu.routers.haproxy import HAProxyRouter
 
-from .rig import Behaviour, Dyno, Rig, running_haproxy
+from .rig import PATIENT, Behaviour, Dyno, Rig, running_haproxy
 
 
 @pytest.fixture
 async def haproxy() -> AsyncIterator[tuple[Rig, HAProxyRouter]]:
     async with running_haproxy() as started:
+        yield started
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[tuple[Rig, HAProxyRouter]]:
+    async with running_haproxy(**PATIENT) as started:
         yield started
 
 

@@ -24,7 +24,9 @@ import structlog
 from senryu.core.route import RequestLine, Route, RouteMode, RouteTarget
 from senryu.routers.haproxy import HAProxyRouter, RouterSettings, files, write_start_files
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
+# For visitors who must all be answered: dynos live in the test's own process, which waits for a processor now and then.
+PATIENT: dict[str, float] = {"first_byte_timeout_s": 10.0, "connect_timeout_s": 3.0}
 STARTER = str(Path(files.__file__).with_name("starter.sh"))
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
 
@@ -117,9 +119,7 @@ class Rig:
         """With `command` instead of the starter, its stdout appended to the request log."""
         s = self.settings
         with s.log.open("ab") as out, self.stderr.open("ab") as err:
-            self.process = subprocess.Popen(
-                command or ("/bin/sh", STARTER, str(s.home)), stdout=out, stderr=err, stdin=subprocess.DEVNULL
-            )
+            self.process = subprocess.Popen(command or ("/bin/sh", STARTER, str(s.home)), stdout=out, stderr=err, stdin=subprocess.DEVNULL)
         await until(self._is_up)
 
     async def _is_up(self) -> bool:
@@ -192,6 +192,19 @@ class Rig:
             pass
         writer.close()
         return received
+
+
+async def written(rig: Rig, router: HAProxyRouter) -> None:
+    """Waits until all that is routed is in the files that HAProxy starts from."""
+
+    async def is_written() -> bool:
+        apps, config = rig.settings.apps.read_text(), rig.settings.config.read_text()
+        routes = await router.routes()
+        return all(
+            f" {route.mode}:{route.app_id}:" in apps and all(target.address in config for target in route.targets) for route in routes
+        )
+
+    await until(is_written)
 
 
 async def lines_of(router: HAProxyRouter, app_id: UUID, count: int = 1, after: int = 0) -> list[RequestLine]:

@@ -18,7 +18,7 @@ from senryu.routers.haproxy.config import STAMP_VARIABLE
 from senryu.routers.haproxy.runtime import ask
 
 from .conftest import Dynos
-from .rig import Rig, answer, lines_of, route, running_haproxy, until
+from .rig import PATIENT, Rig, answer, lines_of, route, running_haproxy, until, written
 
 pytestmark = pytest.mark.system
 Started = tuple[Rig, HAProxyRouter]
@@ -49,8 +49,8 @@ async def visitors(rig: Rig, app: Route) -> AsyncIterator[Counter[str]]:
         await asyncio.gather(*tasks)
 
 
-async def test_haproxy_replaced_under_load_refuses_nobody_and_ends_what_it_began(haproxy: Started, dynos: Dynos) -> None:
-    rig, router = haproxy
+async def test_haproxy_replaced_under_load_refuses_nobody_and_ends_what_it_began(patient: Started, dynos: Dynos) -> None:
+    rig, router = patient
     release = asyncio.Event()
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
@@ -62,7 +62,7 @@ async def test_haproxy_replaced_under_load_refuses_nobody_and_ends_what_it_began
 
     await router.apply(app := route(await dynos(answer())))
     await router.apply(long := route(await dynos(slow)))
-    await asyncio.sleep(0.5)  # written by then; a change that is not is another test
+    await written(rig, router)  # a change that is not is another test
     begun = asyncio.create_task(rig.get(long.hosts[0]))
     async with visitors(rig, app) as seen:
         for _ in range(3):
@@ -80,7 +80,7 @@ async def test_haproxy_replaced_under_load_refuses_nobody_and_ends_what_it_began
 
 
 async def test_a_router_of_another_version_is_replaced_with_its_routes(dynos: Dynos) -> None:
-    async with running_haproxy() as (rig, router):
+    async with running_haproxy(**PATIENT) as (rig, router):
         app = route(await dynos(answer()))
         await router.apply(app)
         await router.__aexit__(None, None, None)
@@ -103,14 +103,14 @@ async def test_a_router_of_another_version_is_replaced_with_its_routes(dynos: Dy
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_kept_connection_of_a_replaced_haproxy_has_its_next_request_answered(haproxy: Started, dynos: Dynos, method: str) -> None:
-    rig, router = haproxy
+async def test_a_kept_connection_of_a_replaced_haproxy_has_its_next_request_answered(patient: Started, dynos: Dynos, method: str) -> None:
+    rig, router = patient
     await router.apply(app := route(await dynos(answer())))
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.settings.port)
     request = f"{method} / HTTP/1.1\r\nHost: {app.hosts[0]}\r\nContent-Length: 0\r\n\r\n".encode()
     writer.write(request)
     assert (await reader.readuntil(b"hello world\n")).startswith(b"HTTP/1.1 200")
-    await asyncio.sleep(0.5)  # written by then
+    await written(rig, router)
     before = rig.haproxy_ids()
     rig.reload()
 
@@ -124,12 +124,12 @@ async def test_a_kept_connection_of_a_replaced_haproxy_has_its_next_request_answ
     assert said.startswith(b"HTTP/1.1 200") and b"connection: close" in said.lower(), said
 
 
-async def test_haproxy_killed_at_once_after_a_change_comes_back_with_it(haproxy: Started, dynos: Dynos) -> None:
-    rig, router = haproxy
+async def test_haproxy_killed_at_once_after_a_change_comes_back_with_it(patient: Started, dynos: Dynos) -> None:
+    rig, router = patient
     first, second = await dynos(answer(b"first")), await dynos(answer(b"second"))
     await router.apply(app := route(first))
     await router.apply(gone := route(first))
-    await asyncio.sleep(0.5)
+    await written(rig, router)
     await router.apply(replace(app, targets=(second.target(),)))
     await router.remove(gone.app_id)
     await router.apply(new := route(mode=RouteMode.STOPPED))

@@ -16,7 +16,7 @@ import pytest
 
 from senryu.routers.haproxy import HAProxyRouter
 
-from .rig import Dyno, Rig, lines_of, raw, route, running_haproxy, until
+from .rig import PATIENT, Dyno, Rig, lines_of, raw, route, running_haproxy, until
 
 pytestmark = pytest.mark.system
 Started = tuple[Rig, HAProxyRouter]
@@ -204,7 +204,7 @@ NASTY = {
 
 @pytest.fixture
 async def roomy() -> AsyncIterator[Started]:
-    async with running_haproxy(slots=8) as started:
+    async with running_haproxy(slots=8, **PATIENT) as started:
         yield started
 
 

@@ -12,7 +12,7 @@ import pytest
 from senryu.core.limits import MIB
 
 from .conftest import Dynos
-from .rig import Rig, answer, route, running_haproxy, until
+from .rig import PATIENT, Rig, answer, route, running_haproxy, until
 
 pytestmark = pytest.mark.system
 SLOW, SOURCES = 5000, 10
@@ -59,7 +59,7 @@ async def _asks(rig: Rig, host: str) -> list[int]:
 
 
 async def test_headers_that_trickle_in_hold_nobody_up_and_are_cut(dynos: Dynos) -> None:
-    async with running_haproxy(header_timeout_s=HEADER_TIMEOUT_S) as (rig, router):
+    async with running_haproxy(header_timeout_s=HEADER_TIMEOUT_S, **PATIENT) as (rig, router):
         slow, other = route(victim := await dynos(answer())), route(await dynos(answer()))
         await router.apply(slow)
         await router.apply(other)
@@ -79,7 +79,7 @@ async def test_headers_that_trickle_in_hold_nobody_up_and_are_cut(dynos: Dynos) 
 
 
 async def test_one_address_cannot_hold_all_connections(dynos: Dynos) -> None:
-    async with running_haproxy(source_connections=50, header_timeout_s=20.0) as (rig, router):
+    async with running_haproxy(source_connections=50, header_timeout_s=20.0, **PATIENT) as (rig, router):
         await router.apply(app := route(await dynos(answer())))
         head = f"GET / HTTP/1.1\r\nHost: {app.hosts[0]}\r\n".encode()
         held = [await _connected(rig, head) for _ in range(50)]
@@ -105,7 +105,7 @@ async def test_one_address_cannot_hold_all_connections(dynos: Dynos) -> None:
 
 async def test_bodies_that_trickle_in_hold_nobody_up(dynos: Dynos) -> None:
     """A small body is waited for by the router itself: the dyno is not kept busy by it."""
-    async with running_haproxy(idle_timeout_s=2.0) as (rig, router):
+    async with running_haproxy(idle_timeout_s=2.0, header_timeout_s=10.0, **PATIENT) as (rig, router):
         victims = [await dynos(answer()) for _ in range(2)]
         slow, second, other = route(victims[0]), route(victims[1]), route(await dynos(answer()))
         for app in (slow, second, other):

@@ -20,7 +20,7 @@ from senryu.routers.haproxy.config import config_text
 from senryu.routers.haproxy.runtime import reload
 
 from .conftest import Dynos
-from .rig import STARTER, Behaviour, Rig, answer, route, running_haproxy, until
+from .rig import PATIENT, STARTER, Behaviour, Rig, answer, route, running_haproxy, until, written
 from .test_restart import Started, visitors
 
 pytestmark = pytest.mark.system
@@ -87,7 +87,7 @@ async def _long_visit(started: Started, dynos: Dynos, behaviour: Behaviour, path
         return bool(dyno.heads)
 
     await until(has_begun)
-    await asyncio.sleep(0.5)  # written by then
+    await written(rig, router)
     try:
         yield visit
     finally:
@@ -96,13 +96,13 @@ async def _long_visit(started: Started, dynos: Dynos, behaviour: Behaviour, path
 
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_lines_of_the_old_haproxy_and_of_the_new_one_do_not_write_over_one_another(
-    haproxy: Started, dynos: Dynos, is_killed: bool
+    patient: Started, dynos: Dynos, is_killed: bool
 ) -> None:
     """Asked to, the starter has them share an open file; killed, it cannot."""
-    rig, router = haproxy
+    rig, router = patient
     await router.apply(app := route(await dynos(answer())))
     endless = Endless()
-    async with _long_visit(haproxy, dynos, endless, "/long") as visit:
+    async with _long_visit(patient, dynos, endless, "/long") as visit:
         for number in range(20):
             await rig.get(app.hosts[0], f"/before/{number}")
         before = rig.haproxy_ids()
@@ -129,10 +129,10 @@ async def test_lines_of_the_old_haproxy_and_of_the_new_one_do_not_write_over_one
     assert {f"/after/{number}" for number in range(20)} <= seen
 
 
-async def test_a_killed_starter_leaves_haproxy_serving_and_the_next_takes_over_without_a_refusal(haproxy: Started, dynos: Dynos) -> None:
-    rig, router = haproxy
+async def test_a_killed_starter_leaves_haproxy_serving_and_the_next_takes_over_without_a_refusal(patient: Started, dynos: Dynos) -> None:
+    rig, router = patient
     await router.apply(app := route(await dynos(answer())))
-    await asyncio.sleep(0.5)
+    await written(rig, router)
     async with visitors(rig, app) as seen:
         for _ in range(3):
             before = rig.haproxy_ids()
@@ -144,19 +144,19 @@ async def test_a_killed_starter_leaves_haproxy_serving_and_the_next_takes_over_w
             await until(is_alone)
             await router.apply(more := route(await dynos(answer())))
             assert (await rig.get(more.hosts[0])).status_code == 200
-            await asyncio.sleep(0.5)
+            await written(rig, router)
             await rig.start()
             await until(lambda before=before: _one_is_left(rig, before))  # type: ignore[misc]
             await until(lambda: _nothing_more(rig))
     assert set(seen) == {"200"}, seen
 
 
-async def test_haproxy_killed_is_started_again_at_once_by_the_same_starter(haproxy: Started, dynos: Dynos) -> None:
-    rig, router = haproxy
+async def test_haproxy_killed_is_started_again_at_once_by_the_same_starter(patient: Started, dynos: Dynos) -> None:
+    rig, router = patient
     await router.apply(app := route(await dynos(answer())))
     await asyncio.sleep(2.1)  # one that ends right after its start is the supervisor's
     endless = Endless()
-    async with _long_visit(haproxy, dynos, endless, "/") as visit:
+    async with _long_visit(patient, dynos, endless, "/") as visit:
         [old] = rig.haproxy_ids()
         rig.reload()
         await until(lambda: _takes_over(rig, [old]))
@@ -178,8 +178,8 @@ async def test_haproxy_killed_is_started_again_at_once_by_the_same_starter(hapro
     await until(lambda: _nothing_more(rig))
 
 
-async def test_a_haproxy_that_dies_as_soon_as_it_serves_is_left_to_the_supervisor(haproxy: Started) -> None:
-    rig, _ = haproxy
+async def test_a_haproxy_that_dies_as_soon_as_it_serves_is_left_to_the_supervisor(patient: Started) -> None:
+    rig, _ = patient
     rig.stop()
     await rig.start()
     os.kill(rig.haproxy_ids()[0], signal.SIGKILL)
@@ -194,9 +194,9 @@ async def test_a_haproxy_that_dies_as_soon_as_it_serves_is_left_to_the_superviso
 
 
 async def test_a_configuration_that_haproxy_refuses_leaves_the_running_one_serving(
-    haproxy: Started, dynos: Dynos, monkeypatch: pytest.MonkeyPatch
+    patient: Started, dynos: Dynos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig, router = haproxy
+    rig, router = patient
     apps = [route(await dynos(answer())) for _ in range(5)]  # one more than it has room for
     for app in apps[:4]:
         await router.apply(app)
@@ -215,13 +215,13 @@ async def test_a_configuration_that_haproxy_refuses_leaves_the_running_one_servi
 
 
 async def test_many_reloads_while_visits_go_on_leave_one_haproxy_when_the_others_time_is_over(dynos: Dynos) -> None:
-    async with running_haproxy(forced_close_s=4.0) as (rig, router):
+    async with running_haproxy(forced_close_s=4.0, **PATIENT) as (rig, router):
         await router.apply(app := route(await dynos(Endless())))
-        await asyncio.sleep(0.5)
+        await written(rig, router)
         visits = []
         async with visitors(rig, other := route(await dynos(answer()))) as seen:
             await router.apply(other)
-            await asyncio.sleep(0.5)
+            await written(rig, router)
             seen.clear()
             for _ in range(4):
                 visits.append(asyncio.create_task(rig.get(app.hosts[0])))
@@ -244,10 +244,10 @@ async def test_many_reloads_while_visits_go_on_leave_one_haproxy_when_the_others
             assert isinstance(ended, BaseException) or not ended.text.endswith("z"), ended
 
 
-async def test_told_to_end_it_leaves_no_haproxy_of_its_home(haproxy: Started, dynos: Dynos) -> None:
+async def test_told_to_end_it_leaves_no_haproxy_of_its_home(patient: Started, dynos: Dynos) -> None:
     """Not those that end in their own time, nor one that has just been started, nor what another starter left."""
-    rig, _ = haproxy
-    async with running_haproxy() as (other, _), _long_visit(haproxy, dynos, Endless(), "/"):
+    rig, _ = patient
+    async with running_haproxy() as (other, _), _long_visit(patient, dynos, Endless(), "/"):
         before = rig.haproxy_ids()
         rig.kill_starter()
         await rig.start()
@@ -262,7 +262,7 @@ async def test_told_to_end_it_leaves_no_haproxy_of_its_home(haproxy: Started, dy
 
 
 async def test_a_router_with_a_master_of_an_earlier_version_is_reloaded_and_then_taken_over_from(dynos: Dynos) -> None:
-    async with running_haproxy() as (rig, router):
+    async with running_haproxy(**PATIENT) as (rig, router):
         rig.stop()
         rig.settings.reload_pipe.unlink(missing_ok=True)
         master = rig.settings.master_socket
@@ -271,7 +271,7 @@ async def test_a_router_with_a_master_of_an_earlier_version_is_reloaded_and_then
         for app in apps:
             await router.apply(app)
         assert (await rig.get(apps[4].hosts[0])).status_code == 200
-        await asyncio.sleep(0.5)
+        await written(rig, router)
         earlier, before = rig.process, rig.haproxy_ids()
         async with visitors(rig, apps[4]) as seen:
             await rig.start()
@@ -281,8 +281,8 @@ async def test_a_router_with_a_master_of_an_earlier_version_is_reloaded_and_then
         assert not master.exists()
 
 
-async def test_nobody_there_to_start_haproxy_anew_is_said_at_once(haproxy: Started) -> None:
-    rig, _ = haproxy
+async def test_nobody_there_to_start_haproxy_anew_is_said_at_once(patient: Started) -> None:
+    rig, _ = patient
     rig.stop()
     pipe = rig.settings.reload_pipe
     with pytest.raises(Unavailable):
@@ -295,9 +295,9 @@ async def test_nobody_there_to_start_haproxy_anew_is_said_at_once(haproxy: Start
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not Path("/proc/self/autogroup").exists(), reason="needs root and a kernel with autogroups")
-async def test_haproxy_comes_before_others_as_its_starter_does(haproxy: Started) -> None:
+async def test_haproxy_comes_before_others_as_its_starter_does(patient: Started) -> None:
     """Its session is its own: the niceness of the process alone would be among that session's processes, which it has none of."""
-    rig, _ = haproxy
+    rig, _ = patient
     rig.stop()
     await rig.start(("nice", "-n", "-5", "/bin/sh", STARTER, str(rig.settings.home)))
     first = rig.haproxy_ids()
