@@ -24,7 +24,7 @@ import structlog
 from senryu.core.route import RequestLine, Route, RouteMode, RouteTarget
 from senryu.routers.haproxy import HAProxyRouter, RouterSettings, files, write_start_files
 
-DEADLINE_S = 60.0
+DEADLINE_S = 20.0
 # For visitors who must all be answered: dynos live in the test's own process, which waits for a processor now and then.
 PATIENT: dict[str, float] = {"first_byte_timeout_s": 10.0, "connect_timeout_s": 3.0}
 STARTER = str(Path(files.__file__).with_name("starter.sh"))

@@ -15,7 +15,7 @@ import pytest
 from .machine import Machine
 from .root import given_tests
 
-_SLOWNESS = 10  # emulated, conmon's 5 % of a processor (decisions/0108) write 300 lines a second
+_SLOWNESS = 5
 _PATIENCE_S = 5400
 _PYTEST = ".venv/bin/python -m pytest -q -s --tb=short -p no:cacheprovider -W ignore --timeout 2400"
 
