@@ -89,6 +89,13 @@ def test_what_nobody_read_before_it_had_to_go_is_counted_to_the_line(log: Log, f
     assert kept[0][0] == "2\n2\n2\n"
 
 
+def test_the_middle_of_one_endless_line_is_not_lost_without_a_word(log: Log, files: OutputFiles) -> None:
+    for number in range(FILES_KEPT + 1):
+        log.replace(*["2026-01-02T03:04:05.000000000+00:00 stdout P xxxx"] * 3)
+        files.look(was_replaced=number > 0)
+    assert [lost for _, lost in _all(files)] == [1, 0, 0, 0]
+
+
 def test_what_was_read_is_not_lost(log: Log, files: OutputFiles) -> None:
     log.replace("read")
     files.look()

@@ -255,10 +255,70 @@ async def test_left_out_lines_are_counted_exactly_and_not_read_again(app_id: UUI
     assert len(told) > 2
     assert found.count("late") > 100
     assert found.count("late") + sum(told) == 3000
-    assert found[-6].startswith("Error L12: ")
-    assert found[-5:] == ["fresh"] * 5
+    assert found[-16].startswith("Error L12: ")
+    assert found[-15:] == ["late"] * 10 + ["fresh"] * 5  # ten: the batch that was held back
     await take_all(logs, records, app_id, dyno_id, clock)
     assert await texts(logs, app_id) == found
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+async def test_the_last_words_of_a_flood_are_not_left_out(
+    app_id: UUID, dyno_id: UUID, has_ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("senryu.logs.intake.PAUSE_S", 0.01)
+    records, clock = Records(batch_lines=10, ended={dyno_id} if has_ended else set()), FakeClock()
+    records.say(dyno_id, *[b"flood"] * 2999, b"Traceback (most recent call last):", at=START + timedelta(seconds=1))
+
+    class Slow(MemoryLogs):
+        async def write(self, app_id: UUID, lines: Sequence[LogLine]) -> None:
+            clock.at += timedelta(seconds=2)
+            await super().write(app_id, lines)
+
+    logs, found = Slow(), [""]
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=clock) as intake:
+        intake.follow(app_id, dyno_id, "web.1")
+        async with asyncio.timeout(DEADLINE_S):
+            while found[-1:] != ["Traceback (most recent call last):"]:
+                await asyncio.sleep(0.01)
+                found = await texts(logs, app_id)
+        told = sum(int(text.split()[2]) for text in found if text.startswith("Error L12: "))
+        assert told > 0
+        assert found.count("flood") + told == 2999
+        records.say(dyno_id, b"more", at=clock.at)
+        records.ended.add(dyno_id)
+        await until(lambda: not intake.followed())
+    assert (await texts(logs, app_id))[len(found) :] == ([] if has_ended else ["more"])
+
+
+async def test_lines_held_back_are_taken_once_when_the_disk_is_full_in_between(
+    app_id: UUID, dyno_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("senryu.logs.intake.PAUSE_S", 0.01)
+    records, clock = Records(batch_lines=10), FakeClock()
+    records.say(dyno_id, *[b"flood"] * 999, b"last", at=START + timedelta(seconds=1))
+
+    class SlowAndFull(MemoryLogs):
+        failures = 3
+
+        async def write(self, app_id: UUID, lines: Sequence[LogLine]) -> None:
+            clock.at += timedelta(seconds=2)
+            if lines and lines[-1].text == "last" and self.failures:
+                self.failures -= 1
+                raise Unavailable("The disk is full.")
+            await super().write(app_id, lines)
+
+    logs = SlowAndFull()
+    async with Intake(outputs=records, writer=logs, reader=logs, clock=clock) as intake:
+        intake.follow(app_id, dyno_id, "web.1")
+        async with asyncio.timeout(DEADLINE_S):
+            while (await texts(logs, app_id))[-1:] != ["last"]:
+                await asyncio.sleep(0.01)
+    lines = await logs.history(app_id, ALL, 10_000)
+    told = sum(int(line.text.split()[2]) for line in lines if line.text.startswith("Error L12: "))
+    taken = [line.position for line in lines if not line.text.startswith("Error ")]
+    assert told > 0
+    assert taken == sorted(set(taken))
+    assert len(taken) + told == 1000
 
 
 async def test_a_backlog_is_taken_whole_however_old(app_id: UUID, dyno_id: UUID) -> None:

@@ -52,7 +52,7 @@ for name in ("/tmp/full", "/tmp/sparse", "/app/full", "/app/sparse"):
     if os.path.exists(name): os.remove(name)
 tried("files /tmp", lambda: many("/tmp"))
 print("disk| done | yes", flush=True)
-time.sleep(1000)
+time.sleep(1 << 20)  # longer than any test: a second flood would be taken for a part of the first
 """
 LINES = """
 import os, time
@@ -60,13 +60,13 @@ began = time.monotonic()
 for start in range(0, 150_000, 100):
     os.write(1, b"".join(b"line %d of a flood of lines\\n" % number for number in range(start, start + 100)))
 print(f"lines| done | {150_000 / (time.monotonic() - began):.0f} a second", flush=True)
-time.sleep(1000)
+time.sleep(1 << 20)  # longer than any test: a second flood would be taken for a part of the first
 """
 LONG = """
 import os, time
 for _ in range(1600): os.write(1, b"x" * 65536)
 os.write(1, b"\\nlong| done | yes\\n")
-time.sleep(1000)
+time.sleep(1 << 20)  # longer than any test: a second flood would be taken for a part of the first
 """
 DONE = {
     "memory": "Error R15 (Memory quota vastly exceeded)",

@@ -121,9 +121,10 @@ def _name(descriptor: int, path: Path) -> None:
 
 
 def _lines(descriptor: int) -> int:
-    """How many lines end in a file. A record tagged P is a part of one."""
+    """How many lines end in a file, at least one when there is anything. A record tagged P is a part of a line."""
     content = os.pread(descriptor, 2 * OUTPUT_MAX_BYTES, 0)
-    return content.count(b"\n") - content.count(b"+00:00 stdout P ") - content.count(b"+00:00 stderr P ")
+    ended = content.count(b"\n") - content.count(b"+00:00 stdout P ") - content.count(b"+00:00 stderr P ")
+    return max(ended, 1) if content else 0
 
 
 def _anew(descriptor: int) -> int:

@@ -1,7 +1,7 @@
 """The intake: follows every dyno's output and the router's requests into the apps' streams.
 
 What a dyno wrote waits in the engine's record, what the router did in the router's; the intake reads on from the last position the history
-holds, so nothing is lost or repeated when it dies. It never holds more than one batch of each.
+holds, so nothing is lost or repeated when it dies. It never holds more than two batches of each.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
 CANCEL_TIMEOUT_S: Final = 5.0
 READ_OUT_TIMEOUT_S: Final = 10.0
+PAUSE_S: Final = 1.0  # a dyno that writes nothing for so long has nothing that would push out what was held back
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -96,11 +97,15 @@ class Intake:
         async def store(batch: Sequence[Output]) -> None:
             await self._writer.write(app_id, lines.lines(batch, self._clock.now()))
 
+        async def settle() -> None:
+            await self._writer.write(app_id, lines.settled(self._clock.now()))
+
         async def attempt(succeeded: Callable[[], None]) -> None:
             position = await self._reader.last_position(app_id, origin)
             lines.resume(position, self._clock.now())
-            await _in_turns(self._outputs.output(dyno_id, position), store, succeeded)
-            await self._writer.write(app_id, lines.overflow(self._clock.now()))
+            batches = self._outputs.output(dyno_id, position)
+            await _in_turns(_with_pauses(batches, lambda: lines.is_holding, settle), store, succeeded)
+            await settle()
 
         try:
             await self._repeated(attempt, f"dyno {dyno_name} ({dyno_id})")
@@ -146,6 +151,34 @@ async def _in_turns(
                 await store(batch[start : start + TURN_LINES])
                 await asyncio.sleep(0)
             succeeded()
+
+
+async def _with_pauses(
+    batches: AsyncIterator[_T], is_waited_for: Callable[[], bool], paused: Callable[[], Awaitable[None]]
+) -> AsyncIterator[_T]:
+    """The same batches. `paused` is called when `is_waited_for` and none has come for PAUSE_S."""
+    async with _closing(batches):
+        while True:
+            if is_waited_for():
+                batch = await _next_after_pause(batches, paused)
+            else:
+                batch = await anext(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+async def _next_after_pause(batches: AsyncIterator[_T], paused: Callable[[], Awaitable[None]]) -> _T | None:
+    coming = asyncio.ensure_future(anext(batches, None))
+    try:
+        await asyncio.wait({coming}, timeout=PAUSE_S)
+        if not coming.done():
+            await paused()
+        return await coming
+    finally:
+        if not coming.done():  # a generator can be closed only when nothing waits in it
+            coming.cancel()
+            await asyncio.wait({coming})
 
 
 @asynccontextmanager
