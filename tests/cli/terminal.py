@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from .conftest import CHECKOUT
 
@@ -44,6 +45,10 @@ class Terminal:
             if select.select([self.fd], [], [], 0.1)[0]:
                 self.seen += os.read(self.fd, 65536)
         return self.seen
+
+    def reads(self) -> bool:
+        """Whether the command line waits in read(2) of its terminal. A signal that comes before, it sees after the next key only."""
+        return Path(f"/proc/{self.process.pid}/syscall").read_text().split()[:2] == ["0", "0x0"]
 
     def end(self) -> int:
         self.until(lambda seen: self.process.poll() is not None)

@@ -47,7 +47,7 @@ def test_destroy_asks_for_the_name(api: FakeApi) -> None:
 
 def test_ctrl_c_at_a_question_ends_with_130(stranger: FakeApi) -> None:
     with Terminal("login") as terminal:
-        terminal.until(lambda seen: b"Email: " in seen)
+        terminal.until(lambda seen: b"Email: " in seen and terminal.reads())
         terminal.type(b"\x03")
         assert terminal.end() == 130
         assert b"Traceback" not in terminal.seen

@@ -108,4 +108,9 @@ def _processes(home: Path, lot: int | None) -> Iterator[str]:
             uid = process.stat().st_uid
             is_dynos = lot is not None and 2_000_000 + lot * _UIDS <= uid < 2_000_000 + (lot + 1) * _UIDS
             if is_dynos or f"{home}/" in words or words.rstrip().endswith(str(home)):
-                yield f"process {process.name} {words[:120]}"
+                yield f"process {process.name} {words[:120] or _state(process)}"
+
+
+def _state(process: Path) -> str:
+    """What the kernel tells of one that has no words any more: `State: Z (zombie)`, `PPid: 1`."""
+    return ", ".join(re.findall(r"^(?:Name|State|PPid):.*", (process / "status").read_text(), re.MULTILINE)).replace("\t", " ")
