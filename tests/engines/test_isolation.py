@@ -104,6 +104,14 @@ async def test_no_environment_but_its_own_reaches_a_dyno_or_shows_on_the_host(ag
     await engine.signal(wanted.id, "TERM")
 
 
+async def test_all_that_a_dyno_sees_of_its_own_is_on_its_own_disk(engine: ContainerEngine) -> None:
+    lines, _ = await result(engine, "stat -c %d / /etc /app /tmp /var/tmp; awk '$5 == \"/\" || $5 == \"/etc\"' /proc/self/mountinfo")
+    devices, mounted = lines[:5], lines[5:]
+    assert len(set(devices)) == 1, lines
+    assert devices[0] not in {str(Path(place).stat().st_dev) for place in ("/", "/var/lib", "/tmp")}
+    assert [line.split()[3] for line in mounted] == ["/rootfs", "/etc"]  # no path of the machine's shows
+
+
 async def test_two_dynos_share_no_user_files_processes_or_ports(engine: ContainerEngine) -> None:
     secret = order("echo secret > /app/secret; echo secret > /tmp/secret; echo $$; exec python3 -m http.server $PORT")
     await engine.start(secret)

@@ -18,7 +18,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from senryu.core.dyno import BASE_ENV
+from senryu.core.dyno import BASE_ENV, DynoKind, Mount
 from senryu.core.errors import Invalid, Unavailable
 from senryu.core.limits import MIB
 from senryu.engines.container import ContainerEngine
@@ -190,7 +190,10 @@ async def test_two_platforms_run_side_by_side_and_do_not_reach_each_other(agent:
 
 
 async def test_cleaning_up_leaves_nothing_outside_the_home(engine: ContainerEngine, agent: Agent) -> None:
-    wanted = [order(SERVE, name="web.1"), one_off("cat", stdin=True), one_off("trap '' TERM; sleep 1000 & sleep 1000")]
+    source = agent.home / "builds" / "source"
+    source.mkdir(parents=True)
+    build = one_off("sleep 1000", kind=DynoKind.BUILD, mounts=(Mount(str(source), "/source"),))
+    wanted = [order(SERVE, name="web.1"), one_off("cat", stdin=True), one_off("trap '' TERM; sleep 1000 & sleep 1000"), build]
     for one in wanted:
         await engine.start(one)
     lot = lot_of(agent.home)

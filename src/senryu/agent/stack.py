@@ -89,11 +89,11 @@ class Identity:
 
 
 def prepare_root(order: DynoOrder, identity: Identity, directory: Path, home: Home) -> tuple[Path, list[tuple[str, str, bool]]]:
-    """Makes the root of a dyno inside its own `directory`. Gives the root's path and what is to be bound over it, read-only.
+    """Makes the root of a dyno inside `directory`, the disk of its own. Gives the root's path and what is to be bound over it, read-only.
 
     Raises: Invalid when there is no such stack.
     """
-    root = directory / "root"
+    root = directory / "rootfs"
     etc = directory / "etc"
     etc.mkdir(mode=0o755)
     _write_etc(etc, order, identity)
