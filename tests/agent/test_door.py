@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -43,6 +44,7 @@ from .test_decisions import ORDER
 DEADLINE_S = 20.0
 DATABASE = DatabaseAddress("db.example.com", 5432, "d0123456789abcdef", "u1", "secret", address="192.0.2.1")
 BUCKET = bucket_of(uuid4())
+OF_A_DATABASE = protocol.RunArchiveProgram("dump", DATABASE, ["hstore"])
 GOOD: list[protocol.Request] = [
     protocol.Start(ORDER),
     protocol.Signal(uuid4(), "HUP"),
@@ -63,7 +65,7 @@ GOOD: list[protocol.Request] = [
     protocol.LimitBucket(BUCKET, 64 * MIB),
     protocol.RemoveBucket(BUCKET),
     protocol.ListBuckets(),
-    protocol.RunArchiveProgram("dump", DATABASE, ["hstore"]),
+    OF_A_DATABASE,
     protocol.KeepHistory(7),
     protocol.Rewind(uuid4(), datetime(2026, 1, 1, tzinfo=UTC), "d0123456789abcdef"),
     protocol.ForgetRewound(uuid4()),
@@ -155,6 +157,7 @@ def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
     (tmp_path / "15/bin/pg_dump").touch()
     (tmp_path / "stacks").mkdir()
     monkeypatch.setattr(archive_programs, "_PROGRAMS", tmp_path)
+    monkeypatch.setattr(archive_programs, "_check_socket", lambda _path: None)  # as if the machine's own server ran, which no host means
     monkeypatch.setattr("subprocess.Popen", start)
     monkeypatch.setattr(stack_import, "_fill", fill)
     yield made
@@ -199,6 +202,13 @@ _values = st.recursive(_leaves, lambda inner: st.lists(inner, max_size=4) | st.d
 
 
 _of_kind: dict[type, st.SearchStrategy[object]] = {int: st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2), str: st.text(max_size=80)}
+
+
+async def test_an_archive_program_for_the_machines_own_server_is_started_too(door: Door) -> None:
+    own = msgspec.structs.replace(OF_A_DATABASE, database=replace(DATABASE, host="", address=""))
+    async with door.open():
+        await door.said(framed(protocol.encoded(own)))
+    assert len(door.dynos.did) == 1
 
 
 @settings(_lenient, max_examples=40)

@@ -27,6 +27,12 @@ def _walk(header: str | None, items: list[dict[str, Any]] = ITEMS) -> list[Any]:
     raise AssertionError("paging never ends")
 
 
+@pytest.mark.parametrize("most", [1, 2, 7, 1000])
+def test_of_one_second_the_newest_comes_first_in_descending_order(most: int) -> None:
+    """They are listed oldest first; `builds:cancel` asks for the newest one."""
+    assert _walk(f"created_at ..; order=desc,max={most}") == ITEMS[::-1]
+
+
 @pytest.mark.parametrize(
     "header",
     [

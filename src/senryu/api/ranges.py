@@ -68,9 +68,12 @@ def _bound(text: str, sample: tuple[int, int, str]) -> tuple[int, int, str]:
 def cut(items: Sequence[Mapping[str, Any]], page: Page) -> tuple[list[Mapping[str, Any]], str | None]:
     """The page's items and the `Next-Range` of the one after it, None on the last. Pure.
 
-    Where the next item has the same value (two builds of one second), the bound is `value~id`, so that none is left out.
+    Items of the same value (two builds of one second) stay in the order given, in descending order the last comes first. Where the next
+    item has the same value, the bound is `value~id`, so that none is left out.
     """
-    ordered = sorted(items, key=lambda item: _key(item, page.field), reverse=page.is_descending)
+    ordered = sorted(items, key=lambda item: _key(item, page.field))
+    if page.is_descending:
+        ordered.reverse()
     first, _, tie = page.first.partition("~")
     if ordered and (first or page.last):
         kept = replace(page, first=first, is_after=page.is_after and not tie)
