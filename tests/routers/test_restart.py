@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from senryu.core.route import Route, RouteMode
-from senryu.routers.haproxy import HAProxyRouter
+from senryu.routers.haproxy import HAProxyRouter, files
 from senryu.routers.haproxy.config import STAMP_VARIABLE
 from senryu.routers.haproxy.runtime import ask
 
@@ -146,3 +146,61 @@ async def test_haproxy_killed_at_once_after_a_change_comes_back_with_it(patient:
     await until(is_back)
     assert {seen.app_id for seen in await router.routes()} == {app.app_id, new.app_id}
     assert (await lines_of(router, new.app_id))[-1].code == "H14"
+
+
+async def test_haproxy_is_not_replaced_while_it_holds_up_visitors_until_their_app_has_a_dyno(dynos: Dynos) -> None:
+    """The one that is replaced hears of no dyno any more."""
+    async with running_haproxy(**PATIENT, boot_timeout_s=15.0) as (rig, router):
+        apps = [route(mode=mode) for mode in (RouteMode.BOOT, RouteMode.IDLE, RouteMode.SERVE, RouteMode.STOPPED)]
+        for app in apps:
+            await router.apply(app)
+        before = rig.haproxy_ids()
+        visits = [asyncio.create_task(rig.get(app.hosts[0])) for app in apps[:3]]
+        await asyncio.sleep(0.5)
+        another = asyncio.create_task(router.apply(more := route(await dynos(answer(b"another")))))  # there is no room for it
+        for app in apps[:3]:
+            await asyncio.sleep(0.5)
+            assert not another.done() and rig.haproxy_ids() == before
+            await router.apply(replace(app, mode=RouteMode.SERVE, targets=((await dynos(answer())).target(),)))
+        assert [(await visit).status_code for visit in visits] == [200] * 3
+        await another
+        assert rig.haproxy_ids() != before
+        assert (await rig.get(more.hosts[0])).text == "another"
+
+
+async def test_a_change_written_while_another_haproxy_started_from_the_files_of_before_is_told_to_that_one(
+    patient: Started, dynos: Dynos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, router = patient
+    await router.apply(app := route(await dynos(answer(b"first"))))
+    await written(rig, router)
+    write, loop = files.save, asyncio.get_running_loop()
+
+    def late(*given: object) -> None:
+        """What was routed is known and not yet written, and HAProxy dies."""
+        monkeypatch.setattr(files, "save", write)
+        rig.stop(kill=True)
+        asyncio.run_coroutine_threadsafe(rig.start(), loop).result(20)
+        write(*given)  # type: ignore[arg-type]
+        loop.call_soon_threadsafe(is_written.set)
+
+    is_written = asyncio.Event()
+    monkeypatch.setattr(files, "save", late)
+    await router.apply(replace(app, targets=((await dynos(answer(b"second"))).target(),)))
+    await asyncio.wait_for(is_written.wait(), 20)
+
+    async def is_second() -> bool:
+        try:
+            return (await rig.get(app.hosts[0])).text == "second"
+        except httpx.HTTPError:
+            return False
+
+    await until(is_second)
+    await until(lambda: _serves_again(rig, app, b"second"))
+
+
+async def _serves_again(rig: Rig, app: Route, text: bytes) -> bool:
+    """Started once more, from what is written."""
+    rig.stop(kill=True)
+    await rig.start()
+    return (await rig.get(app.hosts[0])).content == text

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -54,10 +56,17 @@ def _starters(rig: Rig) -> list[int]:
 
 
 async def _nothing_more(rig: Rig) -> bool:
-    """Below the starter is who watches HAProxy, and nobody who has ended."""
+    """Below the starter is who watches the newest HAProxy, and nobody else."""
     assert rig.process is not None
     children = Path(f"/proc/{rig.process.pid}/task/{rig.process.pid}/children").read_text().split()
-    return len(children) == 1 and all(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children)
+    with contextlib.suppress(OSError):  # it has ended meanwhile
+        return len(children) == 1 and os.readlink(f"/proc/{children[0]}/fd/0") == str(rig.settings.reload_pipe)
+    return False
+
+
+async def _is_settled(rig: Rig) -> bool:
+    """Nobody of an earlier starter listens too."""
+    return await _nothing_more(rig) and len(_starters(rig)) == 2
 
 
 async def _one_is_left(rig: Rig, before: list[int]) -> bool:
@@ -110,8 +119,8 @@ async def test_lines_of_the_old_haproxy_and_of_the_new_one_do_not_write_over_one
             rig.kill_starter()
             assert (await rig.get(app.hosts[0], "/left")).status_code == 200
             await rig.start()
-        else:
-            rig.reload()
+            await until(lambda: _nothing_more(rig))
+        rig.reload()
         await until(lambda: _takes_over(rig, before))
         for number in range(20):
             await rig.get(app.hosts[0], f"/after/{number}")
@@ -129,25 +138,61 @@ async def test_lines_of_the_old_haproxy_and_of_the_new_one_do_not_write_over_one
     assert {f"/after/{number}" for number in range(20)} <= seen
 
 
-async def test_a_killed_starter_leaves_haproxy_serving_and_the_next_takes_over_without_a_refusal(patient: Started, dynos: Dynos) -> None:
+async def test_a_killed_starter_leaves_haproxy_serving_and_the_next_watches_it(patient: Started, dynos: Dynos) -> None:
     rig, router = patient
     await router.apply(app := route(await dynos(answer())))
     await written(rig, router)
     async with visitors(rig, app) as seen:
+        before = rig.haproxy_ids()
         for _ in range(3):
-            before = rig.haproxy_ids()
             rig.kill_starter()
-
-            async def is_alone() -> bool:
-                return len(_starters(rig)) <= len(rig.haproxy_ids()) == 1  # who watches it ends with it
-
-            await until(is_alone)
             await router.apply(more := route(await dynos(answer())))
             assert (await rig.get(more.hosts[0])).status_code == 200
-            await written(rig, router)
             await rig.start()
-            await until(lambda before=before: _one_is_left(rig, before))  # type: ignore[misc]
-            await until(lambda: _nothing_more(rig))
+            await until(lambda: _is_settled(rig))
+            assert rig.haproxy_ids() == before
+        await written(rig, router)
+        await reload(rig.settings.reload_pipe, rig.settings.master_socket)
+        await until(lambda: _one_is_left(rig, before))
+        rig.kill_starter()
+        await rig.start()
+        await until(lambda: _nothing_more(rig))
+    assert set(seen) == {"200"}, seen
+    before = rig.haproxy_ids()
+    os.kill(before[0], signal.SIGKILL)
+    await until(lambda: _one_is_left(rig, before))
+
+
+async def test_what_is_changed_while_there_is_no_starter_stays_changed(patient: Started, dynos: Dynos) -> None:
+    """Nor is it when the files that another HAProxy would start from have not heard of it."""
+    rig, router = patient
+    await router.apply(app := route(await dynos(answer())))
+    await written(rig, router)
+    earlier = {file: file.read_bytes() for file in rig.settings.folder.glob("*.*") if file != rig.settings.log}
+    await router.apply(another := replace(app, targets=((await dynos(answer(b"another"))).target(),)))
+    await written(rig, router)
+    for file, content in earlier.items():  # as it is for a moment after each change
+        file.write_bytes(content)
+    rig.kill_starter()
+    await rig.start()
+    await until(lambda: _nothing_more(rig))
+    await asyncio.sleep(0.5)
+    assert await router.routes() == [another]
+    assert (await rig.get(app.hosts[0])).text == "another"
+
+
+async def test_a_starter_killed_while_it_replaces_haproxy_is_followed_by_one_that_does(patient: Started, dynos: Dynos) -> None:
+    """Which of the two there are is the newest, the next one cannot know."""
+    rig, router = patient
+    await router.apply(app := route(await dynos(answer())))
+    await written(rig, router)
+    async with visitors(rig, app) as seen:
+        before = rig.haproxy_ids()
+        rig.kill_starter()
+        os.mkfifo(f"{rig.settings.reload_pipe}.new")
+        await rig.start()
+        await until(lambda: _one_is_left(rig, before))
+        await until(lambda: _nothing_more(rig))
     assert set(seen) == {"200"}, seen
 
 
@@ -249,9 +294,11 @@ async def test_told_to_end_it_leaves_no_haproxy_of_its_home(patient: Started, dy
     rig, _ = patient
     async with running_haproxy() as (other, _), _long_visit(patient, dynos, Endless(), "/"):
         before = rig.haproxy_ids()
+        rig.reload()
+        await until(lambda: _takes_over(rig, before))
         rig.kill_starter()
         await rig.start()
-        await until(lambda: _takes_over(rig, before))
+        await until(lambda: _nothing_more(rig))
         await reload(rig.settings.reload_pipe, rig.settings.master_socket)
         assert rig.process is not None
         process = rig.process

@@ -5,6 +5,7 @@ Source: https://docs.haproxy.org/2.6/management.html#9.3 (show map, show servers
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from uuid import UUID
@@ -80,10 +81,23 @@ def busy_slots(answer: str) -> frozenset[str]:
     return frozenset(column["pxname"] for column in _statistics(answer) if column["scur"] != "0" or column["qcur"] != "0")
 
 
+def held_slots(answer: str) -> frozenset[str]:
+    """Slots with requests that are at none of their dynos, out of `show stat -1 6 -1`."""
+    held: Counter[str] = Counter()
+    for column in _statistics(answer):
+        count = int(column["scur"] or 0)
+        held[column["pxname"]] += count if column["svname"] == "BACKEND" else -count
+    return frozenset(slot for slot, count in held.items() if count > 0)
+
+
+def process_id(info: str) -> str:
+    """Which process answers, out of `show info`."""
+    return _words(info).get("Pid", "")
+
+
 def quiet_slots(statistics: str, info: str) -> dict[str, float]:
     """For how many seconds no request of a slot began, 0 where one is under way; out of `show stat -1 2 -1` and `show info`."""
-    words = dict(line.split(": ", 1) for line in info.splitlines() if ": " in line)
-    uptime_s = float(words.get("Uptime_sec", "0"))
+    uptime_s = float(_words(info).get("Uptime_sec", "0"))
     quiet = {}
     for column in _statistics(statistics):
         is_busy = column["scur"] != "0" or column["qcur"] not in ("", "0")
@@ -98,6 +112,10 @@ def requests_on(answer: str, dyno_id: UUID) -> int:
         if column["svname"].endswith(f":{dyno_id}"):
             return int(column["qcur"] or 0) + int(column["scur"] or 0)
     return 0
+
+
+def _words(info: str) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in info.splitlines() if ": " in line)
 
 
 def _statistics(answer: str) -> list[dict[str, str]]:

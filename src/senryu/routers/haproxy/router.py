@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import monotonic
 from types import TracebackType
@@ -22,7 +23,7 @@ from senryu.core.route import RequestLine, Route, Router, check_challenge
 from senryu.routers.bundle import Bundle
 from senryu.routers.haproxy import certificate_files, certificates, changes, files
 from senryu.routers.haproxy.config import STAMP_VARIABLE
-from senryu.routers.haproxy.live import busy_slots, live_from, questions, quiet_slots, requests_on, rows, slot_with
+from senryu.routers.haproxy.live import busy_slots, held_slots, live_from, process_id, questions, quiet_slots, requests_on, rows, slot_with
 from senryu.routers.haproxy.requests import request_lines
 from senryu.routers.haproxy.runtime import ask, reload
 from senryu.routers.haproxy.settings import RouterSettings
@@ -187,6 +188,7 @@ class HAProxyRouter(Router):
         """Writes what is routed; before, says again what HAProxy has forgotten because it died before it was written."""
         async with self._writing:
             async with self._turn:
+                process = await self._process_id()
                 live = await self._live()
                 for app_id, route in self._unsaved.items():
                     if commands := await self._commands(live, app_id, route):
@@ -195,6 +197,8 @@ class HAProxyRouter(Router):
                 saved = dict(self._unsaved)
             # Outside the turn: the next change does not wait for the disk.
             await _to_the_end(files.save, self._settings, live, len(live.slots))
+            if await self._process_id() != process:
+                return  # another one, that may have read the files before they were written
             for app_id, route in saved.items():
                 if self._unsaved.get(app_id) is route:
                     self._unsaved.pop(app_id, None)
@@ -234,21 +238,44 @@ class HAProxyRouter(Router):
         wanted = files.stamp(self._settings)
         if await self._stamp() == wanted:
             return
-        async with self._writing, self._turn:
-            live = await self._live()
+        async with self._good_moment() as live:
             await _to_the_end(files.save, self._settings, live, max(self._settings.slots, len(live.slots)))
             await _to_the_end(files.write_start_files, self._settings)
             await self._reload(lambda: self._is(wanted))
 
     async def _grow(self) -> None:
         """Doubles the slots, unless another change that found none has done so meanwhile."""
-        async with self._writing, self._turn:
-            live = await self._live()
+        async with self._good_moment() as live:
             if set(changes.empty_slots(live)) - await self._busy(live):
                 return
             wanted = 2 * len(live.slots)
             await _to_the_end(files.save, self._settings, live, wanted)
             await self._reload(lambda: self._has_slots(wanted))
+
+    @asynccontextmanager
+    async def _good_moment(self) -> AsyncIterator[Live]:
+        """To replace HAProxy: nobody is held up by the running one, which would hear of no change any more. Gives what is routed.
+
+        Inside it nothing changes. Comes after `boot_timeout_s` at the latest.
+        """
+        until = monotonic() + self._settings.boot_timeout_s
+        while True:
+            async with self._writing, self._turn:
+                live = await self._live()
+                if monotonic() >= until or not await self._holds_anybody(live):
+                    yield live
+                    return
+            await asyncio.sleep(_SAVE_AFTER_S)
+
+    async def _holds_anybody(self, live: Live) -> bool:
+        if not (without := live.without_dynos()):
+            return False
+        [answer] = await ask(self._settings.socket, ["show stat -1 6 -1"])
+        return not without.isdisjoint(held_slots(answer))
+
+    async def _process_id(self) -> str:
+        [answer] = await ask(self._settings.socket, ["show info"])
+        return process_id(answer)
 
     async def _reload(self, is_done: Callable[[], Awaitable[bool]]) -> None:
         """A seamless one: the new process takes the ports over, old connections end in the old process in their own time."""

@@ -57,6 +57,12 @@ class Live:
     def slot_of(self, app_id: UUID) -> str | None:
         return next((slot for slot, app in self.apps.items() if app.app_id == app_id), None)
 
+    def without_dynos(self) -> frozenset[str]:
+        """Slots whose apps' visitors are held up until there is a dyno."""
+        waiting = (RouteMode.BOOT, RouteMode.IDLE)
+        empty = {slot for slot in self.apps if all(server.is_leaving for server in self.servers.get(slot, ()))}
+        return frozenset(slot for slot, app in self.apps.items() if app.mode in waiting or (app.mode is RouteMode.SERVE and slot in empty))
+
 
 def slot_names(count: int) -> list[str]:
     """`be_0001` … : width is fixed, so that they sort."""

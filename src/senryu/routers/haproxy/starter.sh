@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs HAProxy as the router's user: `starter.sh HOME`. In place of HAProxy's own master, which takes 12.7 MiB; decisions/0100.
 # A line in HOME/run/router.reload, or USR2, has a new HAProxy take over from the running one: nobody is refused, and what the old one
-# began it ends. TERM ends all. When the starter is killed HAProxy serves on, until the next starter's takes over from it.
+# began it ends. TERM ends all. When the starter is killed HAProxy serves on, and the next starter watches it.
 set -u
 home=$1
 config=$home/router/haproxy.cfg log=$home/router/requests.log socket=$home/run/haproxy.sock pipe=$home/run/router.reload
@@ -23,16 +23,37 @@ haproxy() { /usr/sbin/haproxy -D -f "$config" "$@" </dev/null 5<&- 9<&-; }
 replace() {
   since=$(date +%s) others=$(running)
   rm -f "$pipe.new" && mkfifo -m 660 "$pipe.new" || return
+  [ -n "$has_log" ] || take_log
   # shellcheck disable=SC2094
   exec 8<>"$pipe.new" 7>"$pipe.new" 5<"$pipe.new" 8>&-
   # -x: takes over the sockets themselves, with those who wait to be accepted. Of one that has closed them, there are none to have.
   # shellcheck disable=SC2086 # several words
   { [ -n "$others" ] && haproxy -x "$socket" -sf $others; } || haproxy ${others:+-sf $others}
   started=$?
-  [ $started != 0 ] || { exec 9<&5 && mv "$pipe.new" "$pipe"; }
+  if [ $started = 0 ]; then exec 9<&5 && mv "$pipe.new" "$pipe"; else rm -f "$pipe.new"; fi
   exec 5<&- 7>&-
   # It has a session of its own, and those share the processors by the niceness of each (sched(7), autogroup): it gets the starter's.
   for pid in $(running | grep -vxF "${others:-none}"); do nice 2>/dev/null >"/proc/$pid/autogroup"; done
+}
+
+# One open file for all HAProxys, so that they write one behind the other: HAProxy takes O_APPEND off it (2.6: fd_set_nonblock). It would
+# then write from the file's beginning; an empty line, which readers pass over, moves it to the end before.
+take_log() {
+  [ -z "$others" ] || truncate -s +4M "$log" # room for the lines of what one of another starter has begun: it writes on where it was
+  echo >&6
+  has_log=yes
+}
+
+# Goes on with the HAProxy that an earlier starter left: one that took over would not know of changes that were said meanwhile, and what the
+# other one holds up would never hear of its dyno. Gives 1 when a replacement was broken off, or the pipe may not be that of the newest.
+adopt() {
+  [ -n "$(running)" ] && [ -p "$pipe" ] && [ ! -e "$pipe.new" ] || return 1
+  # Who watched it for the earlier one would take lines away from ours.
+  for pid in $(pgrep -x -U "$(id -u)" sh | grep -vxF $$); do
+    ! cmp -s "/proc/$pid/cmdline" "/proc/$$/cmdline" || kill "$pid"
+  done 2>/dev/null
+  exec 8<>"$pipe" 9<"$pipe" 8>&- # if it has ended meanwhile, that is read at once
+  since=0
 }
 
 # Ends with 0 for a line, with 1 for the end of HAProxy.
@@ -71,20 +92,17 @@ stop() {
 }
 
 main() {
-  trap : USR2 # the first start reads what there is
+  is_due=''
+  trap 'is_due=yes' USR2
   trap stop TERM INT
-  # One open file for all HAProxys, so that they write one behind the other: HAProxy takes O_APPEND off it (2.6: fd_set_nonblock). It would
-  # then write from the file's beginning; an empty line, which readers pass over, moves it to the end before.
   exec 6>>"$log"
-  if [ -n "$(running)" ]; then
-    say "taking over from the HAProxy that an earlier starter left"
-    truncate -s +4M "$log" # room for the lines of what that one has begun: it writes on where it was
-  fi
-  echo >&6
   export SENRYU_LOG=fd@6
   rm -f "$home/run/haproxy-master.sock" # of a version that had the master
-  start || exit 1
+  has_log=''
+  if adopt; then say "watching the HAProxy that an earlier starter left"; else start || exit 1; fi
+  trap reload USR2
   watch
+  [ -z "$is_due" ] || reload
   while :; do
     wait "$watcher"
     case $? in
