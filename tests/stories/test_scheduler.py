@@ -166,8 +166,14 @@ async def test_two_runs_of_a_job_never_overlap_and_the_older_one_is_stopped(hous
     assert [dyno.id for dyno in await _runs(house)] == [slow.id]
     [told] = [line for line in await house.log_of(app["id"]) if "still runs it" in line]
     assert f"while {slow.name} still runs it; it is stopped first" in told
-    await eventually(lambda: "TERM" in stubborn.signals)
+
+    async def is_told() -> bool:
+        return any(dyno.stopped_at is not None for dyno in await _runs(house))
+
+    await eventually(is_told)
+    assert "TERM" in stubborn.signals
     house.clock.advance(limits.EXIT_GRACE_S + 1)
+    house.supervisor.wake(UUID(app["id"]))  # it may have been about to wait from then on
     await eventually(lambda: _none_live(house))
     await _look(house)
 
