@@ -123,12 +123,14 @@ def test_an_uploaded_certificate_is_shown_replaced_without_a_failed_handshake_an
     assert shown(copy, host) == der(second[0])
     copy.await_health()
     copy.kill("router")
-    eventually(lambda: _shows(copy, host, der(second[0])), "the certificate after the router's death")
+    assert shown(copy, host) == der(second[0])  # HAProxy serves on
+    copy.kill_haproxy()
+    eventually(lambda: _shows(copy, host, der(second[0])), "the certificate after HAProxy's death")
     # With its files gone too, the router is given them again at the next look.
     for file in (copy.home / "tls/hosts").iterdir():
         file.unlink()
     (copy.home / "router/certificates.list").write_text("")
-    copy.kill("router")
+    copy.kill_haproxy()
     eventually(lambda: _shows(copy, host, default), "the router without its files")
     copy.kill("senryud")
     eventually(lambda: _shows(copy, host, der(second[0])), "the certificate from the database")
